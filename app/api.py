@@ -1,0 +1,18 @@
+"""The routers, gathered."""
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import RedirectResponse
+
+from app.core import health
+from app.core.http import refuse_repeated_parameters
+from app.movies.router import router as movies
+
+router = APIRouter(dependencies=[Depends(refuse_repeated_parameters)])
+router.include_router(movies)
+router.include_router(health.router)
+
+
+@router.get("/", include_in_schema=False)
+async def home() -> RedirectResponse:
+    """Whoever opens the service in a browser is led to its documentation."""
+    return RedirectResponse("/api/swagger/")

@@ -1,0 +1,217 @@
+"""PostgreSQL: the models' base, the pool, and the two sessions.
+
+`Reading` is autocommit: no BEGIN, no COMMIT, no round trip that carries nothing. `Writing` is one transaction a request
+and ends before the answer is sent. A work that asks upstream in between opens its own with `Database.reading` and
+`Database.transaction`, so that no connection is held while the network is waited for.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Annotated, Any, ClassVar, TypeVar
+
+import asyncpg
+from fastapi import Depends, Request
+from sqlalchemy import URL, MetaData, event
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+from app.core.embedded_postgres import embedded_postgres
+from app.core.problems import Problem
+from app.settings import Settings
+
+# Together under the 5 seconds within which a request is told that PostgreSQL is away.
+CONNECT_TIMEOUT_SECONDS = 2.5
+POOL_TIMEOUT_SECONDS = 2.0
+STATEMENT_TIMEOUT_SECONDS = 4.0
+
+
+T = TypeVar("T")
+
+
+class Base(DeclarativeBase):
+    """The models' base: every constraint has a name, so that a violated one can be told by it."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class DatabaseUnavailable(Problem):
+    """PostgreSQL cannot be reached, or has no connection left for us."""
+
+    status = 503
+    code = "database_unavailable"
+    detail = "The database cannot be reached at the moment. Try again shortly."
+    headers: ClassVar = {"Retry-After": "5"}
+
+
+class QueryTooSlow(Problem):
+    """A statement ran into its time limit."""
+
+    status = 503
+    code = "query_timeout"
+    detail = "The answer took too long to find. Ask for less, or try again shortly."
+    headers: ClassVar = {"Retry-After": "5"}
+
+
+class WriteConflict(Problem):
+    """PostgreSQL broke off one of two transactions that stood in each other's way."""
+
+    status = 503
+    code = "write_conflict"
+    detail = "Another change came in between. Try again."
+    headers: ClassVar = {"Retry-After": "1"}
+
+
+class Database:
+    """One pool of connections, of a fixed size: overflow connections are opened and thrown away under load.
+
+    Args:
+        url: where PostgreSQL is, for asyncpg.
+        pool_size: how many connections are held at most.
+        statement_timeout: seconds that one statement may take; None sets no limit, for work that no client waits for.
+    """
+
+    def __init__(
+        self, url: URL | str, *, pool_size: int = 8, statement_timeout: float | None = STATEMENT_TIMEOUT_SECONDS
+    ) -> None:
+        server_settings = {"application_name": "movie-finder", "jit": "off"}
+        if statement_timeout is not None:
+            server_settings["statement_timeout"] = str(int(statement_timeout * 1000))
+        self.engine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            hide_parameters=True,  # they may be secret, and end up in the text of an exception
+            pool_timeout=POOL_TIMEOUT_SECONDS,
+            connect_args={
+                "timeout": CONNECT_TIMEOUT_SECONDS,
+                # The server's own limit comes first; this one is for a server that no longer answers at all.
+                "command_timeout": statement_timeout and statement_timeout + 0.5,
+                "server_settings": server_settings,
+                "async_creator_fn": _connect,
+            },
+        )
+        event.listen(self.engine.sync_engine, "handle_error", _name_error)
+        event.listen(self.engine.sync_engine, "checkout", _refuse_closed_connection)
+        autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reading = async_sessionmaker(autocommit, expire_on_commit=False)
+        self._writing = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A session in autocommit.
+
+        Raises:
+            DatabaseUnavailable: no connection could be had in time, or it broke.
+            QueryTooSlow: a statement ran into its time limit.
+        """
+        with _named_pool_timeout():
+            async with self._reading() as session:
+                yield session
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """A session in a transaction that commits at the end of the block, or rolls back when the block raises.
+
+        Raises:
+            DatabaseUnavailable: no connection could be had in time, or it broke.
+            QueryTooSlow: a statement ran into its time limit.
+            WriteConflict: PostgreSQL broke the transaction off because of another.
+        """
+        with _named_pool_timeout():
+            async with self._writing() as session, session.begin():
+                yield session
+
+    async def write(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """Do `work` in a transaction, and once more where another transaction stood in its way."""
+        try:
+            async with self.transaction() as session:
+                return await work(session)
+        except WriteConflict:
+            async with self.transaction() as session:
+                return await work(session)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+async def _connect(*arguments: Any, **options: Any) -> asyncpg.Connection:
+    try:
+        return await asyncpg.connect(*arguments, **options)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # TimeoutError is an OSError
+        raise DatabaseUnavailable from error
+
+
+def _refuse_closed_connection(
+    connection: DBAPIConnection, _entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+) -> None:
+    """Take no connection from the pool that the server has closed.
+
+    asyncpg has seen the end of the socket by then, so this costs no round trip, unlike `pool_pre_ping`; and where one
+    connection is gone, the server was restarted and all of them are.
+    """
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
+
+
+def _name_error(context: ExceptionContext) -> Exception | None:
+    """The problem that a failed statement is, so that no caller reads driver errors."""
+    error = context.original_exception
+    if isinstance(error, TimeoutError):  # asyncpg's command_timeout: the connection is in an unknown state
+        context.is_disconnect = True
+        return DatabaseUnavailable()
+    if context.is_disconnect:
+        return DatabaseUnavailable()
+    match getattr(error, "sqlstate", None):  # https://www.postgresql.org/docs/current/errcodes-appendix.html
+        case "57014":  # query_canceled
+            return QueryTooSlow()
+        case "40001" | "40P01":  # serialization_failure, deadlock_detected
+            return WriteConflict()
+        case "57P01" | "57P02" | "57P03" | "53300":  # shut down by an administrator, crashed, starting up, full
+            return DatabaseUnavailable()
+    return None
+
+
+@contextmanager
+def _named_pool_timeout() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeoutError as error:
+        raise DatabaseUnavailable from error
+
+
+async def _reading(request: Request) -> AsyncIterator[AsyncSession]:
+    async with request.state.database.reading() as session:
+        yield session
+
+
+async def _writing(request: Request) -> AsyncIterator[AsyncSession]:
+    async with request.state.database.transaction() as session:
+        yield session
+
+
+# With FastAPI's default scope the session would end after the answer was sent: a failing commit would still answer 200.
+Reading = Annotated[AsyncSession, Depends(_reading, scope="function")]
+Writing = Annotated[AsyncSession, Depends(_writing, scope="function")]
+
+
+@contextmanager
+def database_url(settings: Settings) -> Iterator[URL | str]:
+    """Where the database is: the configured one, else the embedded one, started for as long as the block runs."""
+    if settings.database is not None:
+        yield settings.database
+        return
+    with embedded_postgres(settings.data_dir / "postgres") as url:
+        yield url

@@ -1,0 +1,137 @@
+"""HTTP as proxies and clients speak it: who asked, for which host, by which method."""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.core.problems import FieldError, InvalidInput, Problem, problem_response
+
+# RFC 3986 section 3.2.2: a name, an IPv4 address, or an IPv6 address in brackets; then perhaps a port.
+HOST = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+log = structlog.stdlib.get_logger(__name__)
+
+
+class ForwardedHeaders:
+    """Takes the client's address, scheme and host from `X-Forwarded-*`, but only from a trusted proxy.
+
+    `X-Forwarded-For` is read from the right, past every trusted proxy: what stands further left the client may have
+    written itself.
+    """
+
+    def __init__(self, app: ASGIApp, trusted: Sequence[IPv4Network | IPv6Network]) -> None:
+        self.app = app
+        self.trusted = trusted
+        self.warned = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            self._apply(scope)
+        await self.app(scope, receive, send)
+
+    def _apply(self, scope: Scope) -> None:
+        headers = MutableHeaders(scope=scope)
+        # A peer on a Unix socket has no address: it is on this machine.
+        peer = _address(scope["client"][0] if scope.get("client") else "127.0.0.1")
+        if peer is None or not self._is_trusted(peer):
+            if "x-forwarded-for" in headers and not self.warned:
+                self.warned = True
+                log.warning("X-Forwarded-For ignored: TRUSTED_PROXIES does not hold its sender", peer=str(peer))
+            return
+        for hop in reversed(",".join(headers.getlist("x-forwarded-for")).split(",")):
+            address = _address(hop)
+            if address is None:
+                break
+            scope["client"] = (str(address), 0)
+            if not self._is_trusted(address):
+                break
+        if (scheme := _last(headers, "x-forwarded-proto")) in {"http", "https"}:
+            scope["scheme"] = scheme
+        if host := _last(headers, "x-forwarded-host"):
+            headers["host"] = host
+
+    def _is_trusted(self, address: IPv4Address | IPv6Address) -> bool:
+        return any(address in network for network in self.trusted)
+
+
+def _last(headers: Headers, name: str) -> str:
+    """What the nearest proxy wrote, where several have added to one header."""
+    return headers.get(name, "").rpartition(",")[2].strip()
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """The address in one hop of `X-Forwarded-For`, which some proxies write with a port."""
+    host = text.strip()
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+class UnknownHost(Problem):
+    """The request's Host is none of ours."""
+
+    status = 400
+    code = "unknown_host"
+    detail = "The Host header names no host of this service (ALLOWED_HOSTS)."
+
+
+class AllowedHosts:
+    """Refuses a Host that is none of ours: links and redirects are made of it.
+
+    A pattern is a host, `*` for any, or `*.example.com` (also written `.example.com`) for what is below a domain.
+    The liveness probe is exempt: an orchestrator asks a container by its address.
+    """
+
+    def __init__(self, app: ASGIApp, allowed_hosts: Sequence[str], exempt: str) -> None:
+        self.app = app
+        self.hosts = {pattern.lower() for pattern in allowed_hosts}
+        self.domains = tuple(host.lstrip("*") for host in self.hosts if host.startswith(("*.", ".")))
+        self.exempt = exempt
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] != self.exempt and not self._allows(scope):
+            await problem_response(Request(scope), UnknownHost())(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    def _allows(self, scope: Scope) -> bool:
+        match = HOST.fullmatch(Headers(scope=scope).get("host", ""))
+        host = match["host"].lower() if match else ""
+        return bool(host) and (host in self.hosts or "*" in self.hosts or host.endswith(self.domains))
+
+
+class HeadAsGet:
+    """Answers HEAD wherever GET does, with its headers and without its body (RFC 9110 section 9.3.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_without_body(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        scope["method"] = "GET"
+        await self.app(scope, receive, send_without_body)
+
+
+async def refuse_repeated_parameters(request: Request) -> None:
+    """A parameter given twice has no one meaning; which of them a framework takes is an accident."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InvalidInput([FieldError(field=n, message="Give this parameter once", code="repeated") for n in repeated])

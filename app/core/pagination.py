@@ -1,0 +1,64 @@
+"""Lists in pages: limit, offset, and the envelope around the results."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from fastapi import Depends, Query
+from fastapi_pagination import pagination_ctx
+from fastapi_pagination.api import request
+from fastapi_pagination.bases import AbstractPage, AbstractParams, RawParams
+from pydantic import BaseModel, Field, field_validator
+
+DEFAULT_LIMIT = 12
+MAX_LIMIT = 100
+MAX_OFFSET = 2**63 - 1  # PostgreSQL's bigint
+
+T = TypeVar("T")
+
+
+class LimitOffset(BaseModel, AbstractParams):
+    """Which part of a list is asked for."""
+
+    limit: int = Query(
+        DEFAULT_LIMIT, ge=1, description=f"Results on a page; values above {MAX_LIMIT} act as {MAX_LIMIT}."
+    )
+    offset: int = Query(0, ge=0, le=MAX_OFFSET, description="Results to pass over.")
+
+    @field_validator("limit")
+    @classmethod
+    def _at_most(cls, limit: int) -> int:
+        return min(limit, MAX_LIMIT)
+
+    def to_raw_params(self) -> RawParams:
+        """These parameters as fastapi-pagination has them."""
+        return RawParams(limit=self.limit, offset=self.offset)
+
+
+class Page(AbstractPage[T]):
+    """One page of a list."""
+
+    __params_type__: ClassVar[type[AbstractParams]] = LimitOffset
+
+    count: int = Field(description="All results of the list, on whatever page.")
+    next: str | None = Field(description="The next page's address.")
+    previous: str | None = Field(description="The previous page's address.")
+    results: Sequence[T]
+
+    @classmethod
+    def create(cls, items: Sequence[T], params: AbstractParams, *, total: int | None = None, **_: Any) -> "Page[T]":
+        """The page of `items` which `params` asked for, with links that keep every other query parameter."""
+        raw = params.to_raw_params().as_limit_offset()
+        limit, offset, count = raw.limit or DEFAULT_LIMIT, raw.offset or 0, total or 0
+        return cls(
+            count=count,
+            next=_link(limit, offset + limit) if offset + limit < count else None,
+            previous=_link(limit, max(offset - limit, 0)) if offset > 0 else None,
+            results=items,
+        )
+
+
+def _link(limit: int, offset: int) -> str:
+    return str(request().url.include_query_params(limit=limit, offset=offset))
+
+
+Paging = Annotated[LimitOffset, Depends(pagination_ctx(Page, __page_ctx_dep__=True))]

@@ -1,0 +1,69 @@
+"""The ASGI application: `app.main:app`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi_pagination import add_pagination
+from starlette.middleware.cors import CORSMiddleware
+
+from app.api import router
+from app.core import health, problems
+from app.core.database import Database, database_url
+from app.core.docs import documented_app
+from app.core.http import AllowedHosts, ForwardedHeaders, HeadAsGet
+from app.core.observability import LastResort, RequestLog, configure_logging
+from app.movies.enrichment import Enrichment, Freshness
+from app.movies.search import MovieSearch
+from app.settings import Settings, load_settings
+from app.upstream.services import upstream_services
+
+# The largest body that an operation takes is under two kilobytes; what is over this is refused as it arrives.
+MAX_BODY_BYTES = 64 * 1024
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+EXPOSED_HEADERS = ["Retry-After", "X-Request-ID", "X-Search-Source"]
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The whole service."""
+    configure_logging(settings.log_level)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        async with AsyncExitStack() as stack:
+            embedded = database_url(settings)
+            url = await asyncio.to_thread(embedded.__enter__)
+            stack.push_async_callback(asyncio.to_thread, embedded.__exit__, None, None, None)
+            database = Database(url, pool_size=settings.db_pool_size)
+            stack.push_async_callback(database.close)
+            upstream = await stack.enter_async_context(upstream_services(settings))
+            search = MovieSearch(database)
+            if upstream.provider and upstream.titles:
+                enrichment = Enrichment(database, upstream.titles, Freshness.configured(settings))
+                search = MovieSearch(database, upstream.provider, enrichment)
+            stack.push_async_callback(search.close)
+            yield {"database": database, "movie_search": search}
+
+    app = documented_app(lifespan=lifespan, debug=False, max_body_size=MAX_BODY_BYTES)
+    app.include_router(router)
+    add_pagination(app)
+    problems.install(app)
+    # The last added is the first to see a request.
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(AllowedHosts, allowed_hosts=settings.allowed_hosts, exempt=health.LIVE)
+    app.add_middleware(LastResort)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_allowed_origins,
+        allow_methods=METHODS,
+        allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+        expose_headers=EXPOSED_HEADERS,
+    )
+    app.add_middleware(ForwardedHeaders, trusted=settings.trusted_proxies)
+    app.add_middleware(RequestLog)
+    return app
+
+
+app = create_app(load_settings())

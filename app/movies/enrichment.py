@@ -1,0 +1,134 @@
+"""Titles by IMDb id: from the catalogue where they are fresh, else from upstream, all at once."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.database import Database
+from app.movies.repository import MovieRepository, MovieRow
+from app.settings import Settings
+from app.upstream.errors import UpstreamError
+from app.upstream.titles import TitleFacts
+
+
+class TitleSource(Protocol):
+    """An upstream service that knows titles by their IMDb id."""
+
+    async def title(self, imdb_id: str) -> TitleFacts | None:
+        """The title, or None where there is none. Raises UpstreamError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How long a stored title counts as fresh."""
+
+    rated: timedelta
+    unrated: timedelta
+
+    @classmethod
+    def configured(cls, settings: Settings) -> "Freshness":
+        """As the settings have it."""
+        return cls(timedelta(days=settings.title_ttl_days), timedelta(hours=settings.unrated_title_ttl_hours))
+
+    def is_stale(self, movie: MovieRow) -> bool:
+        """Whether upstream should be asked for `movie` again."""
+        age = self.unrated if movie.imdb_rating is None else self.rated
+        return movie.refreshed_at is None or movie.refreshed_at < datetime.now(UTC) - age
+
+
+@dataclass(frozen=True, slots=True)
+class Titles:
+    """Titles asked for by id.
+
+    Attributes:
+        movies: those that could be had, in the order of the ids.
+        complete: False where a failure, not upstream's ignorance, left one out.
+    """
+
+    movies: list[MovieRow]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What upstream said of some ids: facts, that it knows none, or nothing because it failed."""
+
+    facts: dict[str, TitleFacts]
+    unknown: list[str]
+    failures: dict[str, UpstreamError]
+
+
+class Enrichment:
+    """Keeps the catalogue's titles as good as upstream's."""
+
+    def __init__(self, database: Database, source: TitleSource, freshness: Freshness) -> None:
+        self._database = database
+        self._source = source
+        self._freshness = freshness
+
+    async def titles(self, imdb_ids: Sequence[str]) -> Titles:
+        """The titles with these ids, complete, in this order.
+
+        The fresh ones come from the catalogue; the others are fetched side by side and stored. A stale one whose
+        refresh fails is served as it is; a new one that cannot be had is left out.
+        """
+        async with self._database.reading() as session:
+            stored = await MovieRepository(session).by_imdb_id(imdb_ids)
+        wanted = [i for i in imdb_ids if i not in stored or self._freshness.is_stale(stored[i])]
+        answers = await self._ask(wanted)
+        if answers.facts:
+            stored |= await self._store(answers.facts)
+        # Upstream may know a title by another id than the one it was asked for.
+        ids = [answers.facts[i].imdb_id if i in answers.facts else i for i in imdb_ids]
+        movies = [stored[i] for i in dict.fromkeys(ids) if i in stored]
+        return Titles(movies, complete=not any(i not in stored for i in answers.failures))
+
+    async def refresh(self, calls: int, *, at_once: int = 10) -> int:
+        """Fetch the oldest stale titles anew, with at most `calls` upstream calls; returns how many were renewed.
+
+        Raises:
+            UpstreamError: upstream stopped answering; what had been fetched until then is stored.
+        """
+        now = datetime.now(UTC)
+        async with self._database.reading() as session:
+            freshness = self._freshness
+            stale = await MovieRepository(session).stale(now - freshness.rated, now - freshness.unrated, calls)
+        renewed = 0
+        for start in range(0, len(stale), at_once):
+            answers = await self._ask(stale[start : start + at_once])
+            await self._store(answers.facts, unknown=answers.unknown)
+            renewed += len(answers.facts)
+            for failure in answers.failures.values():
+                raise failure
+        return renewed
+
+    async def _ask(self, imdb_ids: Sequence[str]) -> Answers:
+        replies = await asyncio.gather(*(self._source.title(i) for i in imdb_ids), return_exceptions=True)
+        answers = Answers({}, [], {})
+        for imdb_id, reply in zip(imdb_ids, replies, strict=True):
+            match reply:
+                case TitleFacts():
+                    answers.facts[imdb_id] = reply
+                case None:
+                    answers.unknown.append(imdb_id)
+                case UpstreamError():
+                    answers.failures[imdb_id] = reply
+                case _:
+                    raise reply
+        return answers
+
+    async def _store(self, facts: dict[str, TitleFacts], unknown: Sequence[str] = ()) -> dict[str, MovieRow]:
+        now = datetime.now(UTC)
+
+        async def store(session: AsyncSession) -> dict[str, MovieRow]:
+            movies = MovieRepository(session)
+            await movies.upsert(facts.values(), refreshed_at=now)
+            if unknown:
+                await movies.touch(unknown, now)
+            return await movies.by_imdb_id([title.imdb_id for title in facts.values()])
+
+        return await self._database.write(store)

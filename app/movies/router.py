@@ -1,0 +1,72 @@
+"""Movies over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+
+from app.core.database import DatabaseUnavailable, QueryTooSlow
+from app.core.pagination import Page, Paging
+from app.core.problems import BodyTooLarge, InvalidInput, UnsupportedMediaType, responses
+from app.movies.schemas import MovieOut, MovieQuery, SearchIn, Structures
+from app.movies.search import MovieSearch
+from app.movies.service import Catalogue, MovieNotFound
+
+router = APIRouter(tags=["movies"], responses=responses(DatabaseUnavailable, QueryTooSlow))
+
+MovieId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The movie's id.", examples=[1])]
+Service = Annotated[Catalogue, Depends(scope="function")]
+
+
+def movie_search(request: Request) -> MovieSearch:
+    """The application's search: it joins the same search asked by many clients."""
+    search: MovieSearch = request.state.movie_search
+    return search
+
+
+@router.get(
+    "/movies/",
+    operation_id="listMovies",
+    summary="Browse the catalogue",
+    responses=responses(InvalidInput),
+)
+async def list_movies(catalogue: Service, paging: Paging, query: Annotated[MovieQuery, Query()]) -> Page[MovieOut]:
+    """The stored movies, filtered and ordered. All filters can be combined."""
+    movies, count = await catalogue.page(query, paging.limit, paging.offset)
+    return Page[MovieOut].create([MovieOut.model_validate(movie) for movie in movies], paging, total=count)
+
+
+@router.get(
+    "/movies/{id}/",
+    operation_id="getMovie",
+    summary="One movie",
+    responses=responses(MovieNotFound),
+)
+async def get_movie(catalogue: Service, id: MovieId) -> MovieOut:  # noqa: A002 - the contract's name
+    """The movie with this id."""
+    return MovieOut.model_validate(await catalogue.movie(id))
+
+
+@router.post(
+    "/movies/search/",
+    operation_id="searchMovies",
+    summary="Search by title",
+    responses=responses(InvalidInput, UnsupportedMediaType, BodyTooLarge)
+    | {200: {"headers": {"X-Search-Source": {"schema": {"type": "string", "enum": ["imdb", "omdb", "catalogue"]}}}}},
+)
+async def search_movies(
+    body: SearchIn, search: Annotated[MovieSearch, Depends(movie_search)], response: Response
+) -> list[MovieOut]:
+    """Up to ten films for a title, best first, each stored and complete.
+
+    They come from the search provider of the service, enriched where they are new or out of date; where it cannot
+    answer, from the stored catalogue. `X-Search-Source` says which.
+    """
+    found = await search.search(body.expression)
+    response.headers["X-Search-Source"] = found.source
+    return [MovieOut.model_validate(movie) for movie in found.movies]
+
+
+@router.get("/structures/", operation_id="getStructures", summary="What filters can be filled with")
+async def get_structures(catalogue: Service) -> Structures:
+    """The genres of the stored movies."""
+    return Structures(genres=await catalogue.genres())

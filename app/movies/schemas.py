@@ -1,0 +1,182 @@
+"""Movies as clients see them, and what they may ask for."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from app.core.ordering import ordering_check
+from app.core.text import Text
+
+MAX_EXPRESSION_LENGTH = 255
+MAX_FILTER_LENGTH = 255
+
+INCEPTION: dict[str, Any] = {
+    "id": 1,
+    "imdb_id": "tt1375666",
+    "title": "Inception",
+    "year": "2010",
+    "released_date": "2010-07-16",
+    "runtime": "148 min",
+    "plot": "A thief who steals secrets out of dreams is hired to leave one behind instead.",
+    "languages": [{"name": "English"}, {"name": "Japanese"}, {"name": "French"}],
+    "countries": [{"name": "United States"}, {"name": "United Kingdom"}],
+    "awards": "Academy Award for Best Cinematography",
+    "poster": None,
+    "metascore": "74",
+    "ratings": [{"source": "Internet Movie Database", "value": "8.8/10"}],
+    "imdb_rating": "8.8",
+    "imdb_votes": "2,500,000",
+    "type": "movie",
+    "total_seasons": None,
+    "writers": [{"full_name": "Christopher Nolan"}],
+    "genres": [{"name": "Action"}, {"name": "Adventure"}, {"name": "Sci-Fi"}],
+    "actors": [{"full_name": "Leonardo DiCaprio"}, {"full_name": "Elliot Page"}],
+    "directors": [{"full_name": "Christopher Nolan"}],
+    "is_liked": False,
+    "likes_count": 0,
+    "is_watch_later": False,
+    "watch_later_count": 0,
+    "created_at": "2026-01-01T00:00:00Z",
+}
+
+
+class Name(BaseModel):
+    """A genre, a language or a country."""
+
+    name: str
+
+
+class Person(BaseModel):
+    """Somebody who made the film."""
+
+    full_name: str
+
+
+class Rating(BaseModel):
+    """A critic's or a site's verdict, as it writes it."""
+
+    source: str
+    value: str
+
+
+def _members(key: str) -> BeforeValidator:
+    """A row holds plain names; the wire has an object for each."""
+    return BeforeValidator(lambda names: [{key: name} if isinstance(name, str) else name for name in names])
+
+
+def _votes(votes: object) -> object:
+    return f"{votes:,}" if isinstance(votes, int) else votes
+
+
+def _rating(rating: object) -> object:
+    return rating if rating is None else str(rating)
+
+
+Names = Annotated[list[Name], _members("name")]
+People = Annotated[list[Person], _members("full_name")]
+UtcTime = Annotated[datetime, AfterValidator(lambda time: time.astimezone(UTC))]
+
+
+class MovieOut(BaseModel):
+    """A movie; what is unknown is null. Names keep upstream's order."""
+
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": INCEPTION})
+
+    id: int
+    imdb_id: str
+    title: str
+    year: str | None = Field(description='A year, or the years of a series: "2008–2013", "2023–".')  # noqa: RUF001
+    released_date: date | None
+    runtime: str | None
+    plot: str | None
+    languages: Names
+    countries: Names
+    awards: str | None
+    poster: str | None = Field(description="The poster's address.")
+    metascore: str | None = Field(description="Metacritic's score, 0 to 100.")
+    ratings: list[Rating]
+    imdb_rating: Annotated[str | None, BeforeValidator(_rating)] = Field(description="0 to 10, one decimal.")
+    imdb_votes: Annotated[str | None, BeforeValidator(_votes)]
+    type: str | None = Field(description="movie, series, episode or game.")
+    total_seasons: str | None
+    writers: People
+    genres: Names
+    actors: People
+    directors: People
+    is_liked: bool = Field(description="Whether the caller likes it; false when anonymous.")
+    likes_count: int
+    is_watch_later: bool = Field(description="Whether the caller queued it; false when anonymous.")
+    watch_later_count: int
+    created_at: UtcTime
+
+
+def _not_blank(expression: str) -> str:
+    if not expression.strip():
+        raise PydanticCustomError("blank", "Say what to search for")
+    return expression
+
+
+class SearchIn(BaseModel):
+    """What to search for."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"expression": "inception"}})
+
+    expression: Annotated[
+        Text,
+        StringConstraints(min_length=1, max_length=MAX_EXPRESSION_LENGTH, strict=True),
+        AfterValidator(_not_blank),
+    ] = Field(description="A title, or words of one.")
+
+
+class Structures(BaseModel):
+    """What filters can be filled with."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"genres": ["Action", "Comedy", "Drama"]}})
+
+    genres: Sequence[str] = Field(description="The stored movies' genres, sorted.")
+
+
+def _absent_when_blank(value: object) -> object:
+    """A form sends its empty fields too; nothing to filter by is no filter."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+_Blank = BeforeValidator(_absent_when_blank)
+Substring = Annotated[Annotated[Text, StringConstraints(max_length=MAX_FILTER_LENGTH)] | None, _Blank]
+RatingBound = Annotated[Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] | None, _Blank]
+Kind = Literal["movie", "series", "episode", "game"]
+
+
+class MovieFilters(BaseModel):
+    """Filters of a list of movies; all that are given must hold."""
+
+    imdb_id: Substring = Field(None, description="Exactly this IMDb id.", examples=["tt1375666"])
+    title: Substring = Field(None, description="In the title; case and accents do not matter.")
+    genres: Substring = Field(None, description="In the name of one of the genres; case does not matter.")
+    year: Substring = Field(None, description="In the year.", examples=["2010"])
+    search: Substring = Field(
+        None,
+        description="Words that must all be in the title. Without `ordering` the most relevant come first; "
+        "where no title has them all, each may have one typo.",
+    )
+    type: Annotated[Kind | None, _Blank] = None
+    rating_min: RatingBound = Field(None, description="IMDb rating at least this.")
+    rating_max: RatingBound = Field(None, description="IMDb rating at most this.")
+
+
+MOVIE_ORDERINGS = ("imdb_id", "title", "genre", "year", "likes_count", "imdb_rating", "created_at")
+DEFAULT_MOVIE_ORDERING = "-created_at"
+
+
+class MovieQuery(MovieFilters):
+    """What a list of movies is asked for, apart from the page."""
+
+    ordering: Annotated[Annotated[Text, AfterValidator(ordering_check(*MOVIE_ORDERINGS))] | None, _Blank] = Field(
+        None,
+        description=f"Comma-separated: {', '.join(MOVIE_ORDERINGS)}; a leading - for descending. The unknown comes "
+        f"last either way. Default: relevance with `search`, else {DEFAULT_MOVIE_ORDERING}.",
+        examples=["-imdb_rating,title"],
+    )

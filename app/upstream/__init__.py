@@ -1,0 +1,1 @@
+"""The outside world: one small client a service. Knows no database."""

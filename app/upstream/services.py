@@ -1,0 +1,42 @@
+"""Which upstream services this deployment has: those whose keys are set."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from app.settings import Settings
+from app.upstream.collectapi import CollectApi
+from app.upstream.omdb import Omdb
+
+# A search makes two calls one after the other, and answers within 10 seconds.
+CALL_DEADLINE_SECONDS = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamServices:
+    """Clients for the services at hand.
+
+    Attributes:
+        provider: who finds titles by their words; None where the catalogue does.
+        titles: who knows titles by their id; None without any key.
+    """
+
+    provider: Omdb | CollectApi | None
+    titles: Omdb | CollectApi | None
+
+
+@asynccontextmanager
+async def upstream_services(settings: Settings) -> AsyncIterator[UpstreamServices]:
+    """The clients, open for as long as the block runs."""
+    async with AsyncExitStack() as stack:
+        omdb = imdb = None
+        if settings.omdb_api_key:
+            key = settings.omdb_api_key.get_secret_value()
+            omdb = Omdb(settings.omdb_api_url, key, deadline=CALL_DEADLINE_SECONDS)
+            stack.push_async_callback(omdb.close)
+        if settings.imdb_api_key:
+            key = settings.imdb_api_key.get_secret_value()
+            imdb = CollectApi(settings.imdb_api_url, key, deadline=CALL_DEADLINE_SECONDS)
+            stack.push_async_callback(imdb.close)
+        provider = {"imdb": imdb, "omdb": omdb, "catalogue": None}[settings.search_provider]
+        yield UpstreamServices(provider=provider, titles=omdb or imdb)

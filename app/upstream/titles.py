@@ -1,0 +1,135 @@
+"""A title as we understand it, parsed once from the shape that OMDb and CollectAPI share."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+IMDB_ID = re.compile(r"tt\d{7,10}")
+# The longest title IMDb has is under 250 characters, the longest name under 110; what is longer is a broken answer.
+MAX_TITLE_LENGTH = 500
+MAX_NAME_LENGTH = 250
+# C0 controls and surrogates, which OMDb's texts at times hold: the first mean nothing, the second are no characters.
+_NO_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+# A writer's credit: "Mick Garris (creator)", "Paul Kane (short story \"Dead Time\")".
+_CREDIT = re.compile(r"\s*\([^()]*\)")
+_COMMA = re.compile(r",(?![^()]*\))")
+
+
+class GarbledTitleError(ValueError):
+    """A payload that describes no title."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rating:
+    """One critic's or site's verdict, such as "8.8/10" by the Internet Movie Database."""
+
+    source: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TitleFacts:
+    """What an upstream service says of a title. None and () stand for what it does not know.
+
+    Attributes:
+        year: as upstream writes it; a series has two, with an en dash between.
+        runtime: as upstream writes it, such as "148 min".
+        imdb_rating: 0 to 10.
+        imdb_votes: how many people the rating is made of.
+    """
+
+    imdb_id: str
+    title: str
+    year: str | None = None
+    type: str | None = None
+    released_date: date | None = None
+    runtime: str | None = None
+    plot: str | None = None
+    awards: str | None = None
+    poster: str | None = None
+    metascore: str | None = None
+    total_seasons: str | None = None
+    imdb_rating: Decimal | None = None
+    imdb_votes: int | None = None
+    ratings: tuple[Rating, ...] = ()
+    genres: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    directors: tuple[str, ...] = ()
+    writers: tuple[str, ...] = ()
+    actors: tuple[str, ...] = ()
+
+
+def parse_title(payload: Mapping[str, Any]) -> TitleFacts:
+    """The facts in a title payload of OMDb's shape (https://www.omdbapi.com/, "By ID or Title").
+
+    Raises:
+        GarbledTitleError: it has no title or no IMDb id.
+    """
+    imdb_id, title = _text(payload, "imdbID"), _text(payload, "Title")
+    if imdb_id is None or not IMDB_ID.fullmatch(imdb_id) or title is None or len(title) > MAX_TITLE_LENGTH:
+        raise GarbledTitleError
+    rating = _matching(payload, "imdbRating", r"\d(\.\d+)?|10(\.0+)?")
+    votes = _matching(payload, "imdbVotes", r"[\d,]{1,12}")
+    return TitleFacts(
+        imdb_id=imdb_id,
+        title=title,
+        year=_matching(payload, "Year", r"\d{4}(\s?[–-]\s?(\d{4})?)?"),  # noqa: RUF001 - OMDb writes an en dash
+        type=_matching(payload, "Type", r"[a-z]{1,20}"),
+        released_date=_released(payload),
+        runtime=_text(payload, "Runtime"),
+        plot=_text(payload, "Plot"),
+        awards=_text(payload, "Awards"),
+        poster=_matching(payload, "Poster", r"https?://\S+"),
+        metascore=_matching(payload, "Metascore", r"\d{1,3}"),
+        total_seasons=_matching(payload, "totalSeasons", r"\d{1,4}"),
+        imdb_rating=Decimal(rating) if rating else None,
+        imdb_votes=int(votes.replace(",", "")) if votes else None,
+        ratings=_ratings(payload.get("Ratings")),
+        genres=_names(payload, "Genre"),
+        languages=_names(payload, "Language"),
+        countries=_names(payload, "Country"),
+        directors=_names(payload, "Director"),
+        writers=_names(payload, "Writer"),
+        actors=_names(payload, "Actors"),
+    )
+
+
+def imdb_ids(hits: object) -> list[str]:
+    """The IMDb ids in a list of search hits, in its order, each once; what is no id is passed over."""
+    found = [hit.get("imdbID") for hit in hits if isinstance(hit, dict)] if isinstance(hits, list) else []
+    return list(dict.fromkeys(i for i in found if isinstance(i, str) and IMDB_ID.fullmatch(i)))
+
+
+def _text(payload: Mapping[str, Any], key: str) -> str | None:
+    """The text at `key`, None where upstream says in any of its ways that it does not know."""
+    value = payload.get(key)
+    text = _NO_TEXT.sub("", value).strip() if isinstance(value, str) else ""
+    return None if text in {"", "N/A"} else text
+
+
+def _matching(payload: Mapping[str, Any], key: str, pattern: str) -> str | None:
+    text = _text(payload, key)
+    return text if text and re.fullmatch(pattern, text) else None
+
+
+def _released(payload: Mapping[str, Any]) -> date | None:
+    try:
+        return datetime.strptime(_text(payload, "Released") or "", "%d %b %Y").replace(tzinfo=UTC).date()
+    except ValueError:
+        return None
+
+
+def _names(payload: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """The names in a comma-separated list, in its order, each once and without its credit."""
+    names = (_CREDIT.sub("", name).strip() for name in _COMMA.split(_text(payload, key) or ""))
+    return tuple(dict.fromkeys(name for name in names if 0 < len(name) <= MAX_NAME_LENGTH and name != "N/A"))
+
+
+def _ratings(value: object) -> tuple[Rating, ...]:
+    entries = value if isinstance(value, list) else []
+    pairs = [(_text(e, "Source"), _text(e, "Value")) for e in entries if isinstance(e, Mapping)]
+    return tuple(Rating(source=source, value=verdict) for source, verdict in pairs if source and verdict)

@@ -1,0 +1,167 @@
+"""One pooled HTTP client a service, with the manners that every call needs.
+
+A call has a deadline for the whole of it, tries again where that can help, is left out while its service is down, and
+ends in a JSON object or an `UpstreamError`: no foreign exception, key or body leaves this module.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import pybreaker
+import structlog
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from app.upstream.errors import Reason, UpstreamError
+
+ATTEMPTS = 3
+CONNECT_TIMEOUT_SECONDS = 2.0
+MAX_CONNECTIONS = 32
+# The longest title payload seen is under 4 kB; what is larger than this is no answer to our question.
+MAX_ANSWER_BYTES = 256 * 1024
+# So many failures in a row open the breaker, for so long.
+BREAKER_FAILURES = 5
+BREAKER_SECONDS = 30.0
+# A backslash that begins no escape sequence of JSON (RFC 8259 section 7).
+_LONE_BACKSLASH = re.compile(r'(\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))|\\')
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class SecretParameter(httpx.AsyncBaseTransport):
+    """Adds a key to the query string below the client, so that neither its log nor its exceptions ever see it."""
+
+    def __init__(self, name: str, value: str) -> None:
+        self.name = name
+        self.value = value
+        self.inner = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=MAX_CONNECTIONS))
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send `request` with the key."""
+        url = request.url.copy_add_param(self.name, self.value)
+        return await self.inner.handle_async_request(
+            httpx.Request(
+                request.method, url, headers=request.headers, stream=request.stream, extensions=request.extensions
+            )
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self.inner.aclose()
+
+
+class Transport:
+    """JSON over HTTP from one service.
+
+    Args:
+        service: its name in logs and errors.
+        base_url: where it is, scheme and path included.
+        deadline: seconds that one call may take, retries and waiting for a free connection included.
+        headers: sent with every call.
+        secret: a query parameter that is sent with every call and shown nowhere.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        base_url: str,
+        *,
+        deadline: float,
+        headers: Mapping[str, str] | None = None,
+        secret: tuple[str, str] | None = None,
+    ) -> None:
+        self.service = service
+        self.deadline = deadline
+        self._base_url = base_url.rstrip("/")
+        self._client = httpx.AsyncClient(
+            headers={"accept": "application/json", "user-agent": "movie-finder", **(headers or {})},
+            timeout=httpx.Timeout(deadline, connect=CONNECT_TIMEOUT_SECONDS),
+            limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
+            transport=SecretParameter(*secret) if secret else None,
+        )
+        self._breaker = pybreaker.CircuitBreaker(
+            fail_max=BREAKER_FAILURES, reset_timeout=BREAKER_SECONDS, name=service, throw_new_error_on_trip=False
+        )
+
+    async def get_json(self, path: str, **parameters: str) -> dict[str, Any]:
+        """The JSON object at `path`.
+
+        Raises:
+            UpstreamError: there is none, for whatever reason.
+        """
+        try:
+            with self._breaker.calling():
+                return await self._within_deadline(path, parameters)
+        except pybreaker.CircuitBreakerError:
+            raise UpstreamError(self.service, Reason.BREAKER_OPEN) from None
+        except UpstreamError as error:
+            log.warning("upstream call failed", service=self.service, reason=str(error.reason))
+            raise
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _within_deadline(self, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(self.deadline):
+                async for attempt in AsyncRetrying(
+                    stop=stop_after_attempt(ATTEMPTS),
+                    wait=wait_random_exponential(multiplier=0.1, max=1),
+                    retry=retry_if_exception(_is_passing),
+                    reraise=True,
+                ):
+                    with attempt:
+                        return await self._get(path, parameters)
+        except TimeoutError:
+            pass
+        raise UpstreamError(self.service, Reason.TIMEOUT)
+
+    async def _get(self, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+        try:
+            async with self._client.stream("GET", self._base_url + path, params=parameters) as response:
+                body = await self._read(response)
+        except httpx.TimeoutException:
+            raise UpstreamError(self.service, Reason.TIMEOUT) from None
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError):
+            raise UpstreamError(self.service, Reason.UNREACHABLE) from None
+        if response.status_code != httpx.codes.OK:
+            raise UpstreamError(self.service, _reason(response.status_code, body))
+        return self._parse(body)
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > MAX_ANSWER_BYTES:
+                raise UpstreamError(self.service, Reason.GARBLED)
+        return bytes(body)
+
+    def _parse(self, body: bytes) -> dict[str, Any]:
+        """The object in `body`, raw control characters and lone backslashes forgiven: OMDb sends such."""
+        text = body.decode("utf-8", "replace")
+        try:
+            try:
+                answer = json.loads(text, strict=False)
+            except json.JSONDecodeError:
+                answer = json.loads(_LONE_BACKSLASH.sub(lambda m: m[1] or r"\\", text), strict=False)
+        except (ValueError, RecursionError):
+            raise UpstreamError(self.service, Reason.GARBLED) from None
+        if not isinstance(answer, dict):
+            raise UpstreamError(self.service, Reason.GARBLED)
+        return answer
+
+
+def _is_passing(error: BaseException) -> bool:
+    return isinstance(error, UpstreamError) and error.reason.is_passing
+
+
+def _reason(status: int, body: bytes) -> Reason:
+    if status == httpx.codes.TOO_MANY_REQUESTS or (status == httpx.codes.UNAUTHORIZED and b"limit" in body.lower()):
+        return Reason.LIMITED  # OMDb answers 401 for both; only its words tell a used-up key from a bad one
+    if status in {401, 402, 403}:
+        return Reason.REFUSED
+    return Reason.UNAVAILABLE if status >= httpx.codes.INTERNAL_SERVER_ERROR else Reason.GARBLED

@@ -1,0 +1,199 @@
+"""A real PostgreSQL, a database of its own for every test, and the real application in front of it."""
+
+import asyncio
+import itertools
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+import pytest
+from alembic import command
+from alembic.config import Config
+from asgi_lifespan import LifespanManager
+from fastapi import FastAPI
+from sqlalchemy import URL, make_url, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+SECRET_KEY = "0123456789abcdef-for-the-tests-only"
+# Nothing that a developer has configured for the service reaches a test; app.main reads its settings on import.
+_TEST_URL = os.environ.get("TEST_DATABASE_URL")
+_TEST_NAME = os.environ.get("DB_TEST_NAME")
+_CREDENTIALS = {key: os.environ.get(f"DB_{key.upper()}") for key in ("user", "password", "host", "port")}
+_KEPT = {"DB_TEST_NAME"}
+_OURS = ("DATABASE_", "DB_", "OMDB_", "IMDB_", "MOVIE_", "ALLOWED_", "CORS_", "TRUSTED_", "TITLE_", "UNRATED_", "DEBUG")
+for variable in [name for name in os.environ if name.startswith(_OURS) and name not in _KEPT]:
+    del os.environ[variable]
+os.environ["SECRET_KEY"] = SECRET_KEY
+
+from app.core.database import Database  # noqa: E402
+from app.core.embedded_postgres import embedded_postgres  # noqa: E402
+from app.main import create_app  # noqa: E402
+from app.movies.sample import load_sample  # noqa: E402
+from app.settings import Settings, asyncpg_url  # noqa: E402
+from tests.doubles.collectapi import CollectApiDouble  # noqa: E402
+from tests.doubles.omdb import OmdbDouble  # noqa: E402
+
+ROOT = Path(__file__).parent.parent
+MIGRATIONS = ROOT / "migrations"
+
+
+class Start(Protocol):
+    """Starts the application with some settings and gives a client for it."""
+
+    def __call__(self, **settings: Any) -> AbstractAsyncContextManager[httpx.AsyncClient]: ...
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+    """A PostgreSQL on which databases may be created: the configured one, else one that lives as long as the tests."""
+    if _TEST_URL:
+        yield asyncpg_url(_TEST_URL)
+    elif _TEST_NAME:
+        port = int(_CREDENTIALS["port"] or 5432)
+        host, user, password = (_CREDENTIALS[key] for key in ("host", "user", "password"))
+        yield URL.create("postgresql+asyncpg", user, password, host or "localhost", port, _TEST_NAME)
+    else:
+        with embedded_postgres(tmp_path_factory.mktemp("postgres"), durable=False) as url:
+            yield make_url(url)
+
+
+@pytest.fixture(scope="session")
+async def administrator(server_url: URL) -> AsyncIterator[AsyncEngine]:
+    """Connections that create and drop databases."""
+    engine = create_async_engine(server_url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    yield engine
+    await engine.dispose()
+
+
+def alembic(url: URL, function: Callable[..., None], *arguments: str) -> None:
+    """Run an alembic command on the database at `url`."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["url"] = url
+    function(config, *arguments)
+
+
+_numbers = itertools.count(1)
+
+
+@asynccontextmanager
+async def new_database(administrator: AsyncEngine, template: str = "template1") -> AsyncIterator[URL]:
+    """A database that exists for as long as the block runs."""
+    name = f"movie_finder_test_{os.getpid()}_{next(_numbers)}"
+    async with administrator.connect() as connection:
+        await connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+    yield administrator.url.set(database=name)
+    async with administrator.connect() as connection:
+        await connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+@pytest.fixture(scope="session")
+async def migrated(administrator: AsyncEngine) -> AsyncIterator[str]:
+    """The name of a migrated database, to make others of."""
+    async with new_database(administrator) as url:
+        await asyncio.to_thread(alembic, url, command.upgrade, "head")
+        assert url.database is not None
+        yield url.database
+
+
+@pytest.fixture(scope="session")
+async def filled(administrator: AsyncEngine, migrated: str) -> AsyncIterator[str]:
+    """The name of a database with the sample catalogue, to make others of."""
+    async with new_database(administrator, migrated) as url:
+        database = Database(url)
+        await load_sample(database)
+        await database.close()
+        assert url.database is not None
+        yield url.database
+
+
+@pytest.fixture
+async def empty_url(administrator: AsyncEngine, migrated: str) -> AsyncIterator[URL]:
+    """A migrated database without a movie."""
+    async with new_database(administrator, migrated) as url:
+        yield url
+
+
+@pytest.fixture
+async def sample_url(administrator: AsyncEngine, filled: str) -> AsyncIterator[URL]:
+    """A database with the sample catalogue."""
+    async with new_database(administrator, filled) as url:
+        yield url
+
+
+def make_settings(url: URL, **changes: Any) -> Settings:
+    """The settings of an application for tests."""
+    given = {"secret_key": SECRET_KEY, "database_url": url.render_as_string(hide_password=False)}
+    return Settings(_env_file=None, **{**given, **changes})
+
+
+@asynccontextmanager
+async def started(settings: Settings) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
+    """The application, started as a server starts it, and a client for it."""
+    app = create_app(settings)
+    async with LifespanManager(app) as manager:
+        transport = httpx.ASGITransport(manager.app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            yield app, client
+
+
+@pytest.fixture
+async def start(empty_url: URL) -> AsyncIterator[Start]:
+    """Starts applications on one database without a movie."""
+    async with AsyncExitStack() as stack:
+
+        @asynccontextmanager
+        async def start(**changes: Any) -> AsyncIterator[httpx.AsyncClient]:
+            _, client = await stack.enter_async_context(started(make_settings(empty_url, **changes)))
+            yield client
+
+        yield start
+
+
+@pytest.fixture
+async def empty_client(start: Start) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an application without a movie and without a key."""
+    async with start() as client:
+        yield client
+
+
+@pytest.fixture
+async def client(sample_url: URL) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an application with the sample catalogue and without a key."""
+    async with started(make_settings(sample_url)) as (_, client):
+        yield client
+
+
+def sample_payloads() -> list[dict[str, Any]]:
+    """The sample catalogue as OMDb would send it."""
+    lines = files("app.movies").joinpath("sample_catalogue.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+@pytest.fixture
+async def omdb() -> AsyncIterator[OmdbDouble]:
+    """An OMDb that knows the sample catalogue."""
+    async with OmdbDouble(sample_payloads()) as server:
+        yield server
+
+
+@pytest.fixture
+async def collectapi() -> AsyncIterator[CollectApiDouble]:
+    """A CollectAPI that knows the sample catalogue."""
+    async with CollectApiDouble(sample_payloads()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of recorded payloads (REAL_DATA_DIR), which is not part of the project."""
+    folder = Path(os.environ.get("REAL_DATA_DIR") or "real-data-dir-is-not-set")
+    if not folder.is_dir():
+        pytest.skip("REAL_DATA_DIR names no folder of recorded payloads")
+    return folder

@@ -1,0 +1,1 @@
+"""Small real servers on loopback that answer as the outside services do."""
