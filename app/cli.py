@@ -14,8 +14,6 @@ from typing import Annotated, TypeVar
 
 import typer
 import uvicorn
-from alembic import command
-from alembic.config import Config
 from dotenv import dotenv_values
 
 import migrations
@@ -23,6 +21,7 @@ from app.core.database import Database, database_url
 from app.core.embedded_postgres import EmbeddedPostgresError
 from app.core.observability import configure_logging
 from app.core.problems import Problem
+from app.core.schema import is_migrated
 from app.movies.enrichment import Enrichment, Freshness
 from app.movies.sample import load_sample, load_sample_if_empty
 from app.settings import Settings, load_settings
@@ -51,7 +50,8 @@ def run(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     settings = load_settings()
     _refuse_taken_port(host, port)
     with database_url(settings):
-        _migrate()
+        if not asyncio.run(_with_database(settings, _is_migrated)):
+            _migrate()
         if loaded := asyncio.run(_with_database(settings, load_sample_if_empty)):
             typer.echo(f"Loaded the sample catalogue: {loaded} titles.")
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -130,7 +130,15 @@ def _serve(host: str, port: int, workers: int = 1) -> None:
     )
 
 
+async def _is_migrated(database: Database) -> bool:
+    async with database.reading() as session:
+        return await is_migrated(session)
+
+
 def _migrate() -> None:
+    from alembic import command  # noqa: PLC0415 - half a second, which most starts need not spend
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
     command.upgrade(config, "head")

@@ -15,6 +15,7 @@ from app.core.database import Database, database_url
 from app.core.docs import documented_app
 from app.core.http import AllowedHosts, ForwardedHeaders, HeadAsGet
 from app.core.observability import LastResort, RequestLog, configure_logging
+from app.core.security_headers import SecurityHeaders
 from app.movies.enrichment import Enrichment, Freshness
 from app.movies.search import MovieSearch
 from app.settings import Settings, load_settings
@@ -61,6 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
         allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
         expose_headers=EXPOSED_HEADERS,
     )
+    app.add_middleware(SecurityHeaders, documentation="/api/")
     app.add_middleware(ForwardedHeaders, trusted=settings.trusted_proxies)
     app.add_middleware(RequestLog)
     return app

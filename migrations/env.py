@@ -4,10 +4,8 @@ import asyncio
 
 from alembic import context
 from sqlalchemy import URL, Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
 
-from app.core.database import Base, database_url
+from app.core.database import Base, Database, database_url
 from app.movies import models  # noqa: F401 - its tables are in Base.metadata
 from app.movies.trigrams import TRIGRAM_INDEXES, create_trigram_indexes
 from app.settings import load_settings
@@ -36,10 +34,12 @@ def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
 
 async def migrate_online(url: URL | str) -> None:
     """Connect, and migrate."""
-    engine = create_async_engine(url, poolclass=NullPool)
-    async with engine.connect() as connection:
-        await connection.run_sync(migrate)
-    await engine.dispose()
+    database = Database(url, pool_size=1, statement_timeout=None)
+    try:
+        async with database.engine.connect() as connection:
+            await connection.run_sync(migrate)
+    finally:
+        await database.close()
 
 
 if context.is_offline_mode():

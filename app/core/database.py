@@ -177,7 +177,7 @@ def _name_error(context: ExceptionContext) -> Exception | None:
     match getattr(error, "sqlstate", None):  # https://www.postgresql.org/docs/current/errcodes-appendix.html
         case "57014":  # query_canceled
             return QueryTooSlow()
-        case "40001" | "40P01":  # serialization_failure, deadlock_detected
+        case "40001" | "40P01" | "55P03":  # serialization_failure, deadlock_detected, lock_not_available
             return WriteConflict()
         case "57P01" | "57P02" | "57P03" | "53300":  # shut down by an administrator, crashed, starting up, full
             return DatabaseUnavailable()

@@ -1,17 +1,13 @@
 """Whether the service runs, and whether it can do its work."""
 
-from pathlib import Path
 from typing import ClassVar, Literal
 
-from alembic.script import ScriptDirectory
 from fastapi import APIRouter
 from pydantic import BaseModel
-from sqlalchemy import text
-from sqlalchemy.exc import ProgrammingError
 
-import migrations
 from app.core.database import DatabaseUnavailable, Reading
 from app.core.problems import Problem, responses
+from app.core.schema import is_migrated
 
 LIVE = "/health/live"
 
@@ -48,19 +44,6 @@ async def live() -> Health:
 )
 async def ready(session: Reading) -> Health:
     """200 when the database answers and its schema is as new as the code."""
-    try:
-        revision = (await session.execute(text("SELECT version_num FROM alembic_version"))).scalar()
-    except ProgrammingError:  # no such table
-        raise NotMigrated from None
-    # A revision that this code does not know is a newer one: while a new release is rolled out, the old still serves.
-    if revision is None or revision in OUTDATED:
+    if not await is_migrated(session):
         raise NotMigrated
     return Health()
-
-
-def _outdated_revisions() -> set[str]:
-    history = ScriptDirectory(str(Path(migrations.__file__).parent))
-    return {step.revision for step in history.walk_revisions()} - set(history.get_heads())
-
-
-OUTDATED = _outdated_revisions()

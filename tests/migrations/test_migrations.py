@@ -1,0 +1,115 @@
+"""The schema's history: every step up, down and up again, by many at once, and in step with the models."""
+
+import asyncio
+import os
+import sys
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app.core import schema
+from app.core.database import Base, WriteConflict
+from app.movies.trigrams import TRIGRAM_INDEXES, create_trigram_indexes
+from tests.conftest import MIGRATIONS, ROOT, alembic, new_database
+
+REVISIONS = [step.revision for step in ScriptDirectory(str(MIGRATIONS)).walk_revisions()][::-1]
+
+
+async def value(url: URL, query: str) -> object:
+    """The first value that `query` gives."""
+    engine = create_async_engine(url, poolclass=NullPool)
+    async with engine.connect() as connection:
+        found: object = (await connection.execute(text(query))).scalar()
+    await engine.dispose()
+    return found
+
+
+async def test_every_migration_goes_up_down_and_up(administrator: AsyncEngine) -> None:
+    async with new_database(administrator) as url:
+        for before, revision in zip(["base", *REVISIONS], REVISIONS, strict=False):
+            await asyncio.to_thread(alembic, url, command.upgrade, revision)
+            await asyncio.to_thread(alembic, url, command.downgrade, before)
+            await asyncio.to_thread(alembic, url, command.upgrade, revision)
+        assert await value(url, "SELECT version_num FROM alembic_version") == REVISIONS[-1]
+        await asyncio.to_thread(alembic, url, command.downgrade, "base")
+        left = await value(
+            url,
+            "SELECT string_agg(relname, ' ') FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+            " AND relkind IN ('r', 'S', 'v') AND relname <> 'alembic_version'",
+        )
+        assert left is None
+        functions = (
+            "SELECT count(*) FROM pg_proc p WHERE pronamespace = 'public'::regnamespace"
+            " AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = p.oid AND deptype = 'e')"
+        )
+        assert await value(url, functions) == 0
+
+
+async def test_models_and_migrations_agree(empty_url: URL) -> None:
+    def differences(connection: Connection) -> list[object]:
+        found = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+        return [d for d in found if not (d[0] == "remove_index" and d[1].name in TRIGRAM_INDEXES)]
+
+    engine = create_async_engine(empty_url, poolclass=NullPool)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await engine.dispose()
+
+
+async def test_starts_at_the_same_moment_migrate_once(administrator: AsyncEngine) -> None:
+    async with new_database(administrator) as url:
+        environment = {**os.environ, "DATABASE_URL": url.render_as_string(hide_password=False)}
+        starts = [
+            await asyncio.create_subprocess_exec(sys.executable, "-m", "app.cli", "migrate", cwd=ROOT, env=environment)
+            for _ in range(4)
+        ]
+        assert await asyncio.gather(*(start.wait() for start in starts)) == [0] * 4
+        assert await value(url, "SELECT count(*) FROM alembic_version") == 1
+
+
+async def test_a_migration_gives_up_rather_than_queue_behind_a_long_lock(administrator: AsyncEngine) -> None:
+    async with new_database(administrator) as url:
+        await asyncio.to_thread(alembic, url, command.upgrade, "head")
+        engine = create_async_engine(url, poolclass=NullPool)
+        async with engine.connect() as reader:
+            await reader.execute(text("LOCK TABLE search_answers IN ACCESS SHARE MODE"))
+            with pytest.raises(WriteConflict):
+                await asyncio.to_thread(alembic, url, command.downgrade, "base")
+        await engine.dispose()
+        assert await value(url, "SELECT version_num FROM alembic_version") == REVISIONS[-1]
+
+
+async def test_trigram_indexes_are_made_once_and_again_where_they_are_missing(empty_url: URL) -> None:
+    available = "SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'"
+    expected = len(TRIGRAM_INDEXES) if await value(empty_url, available) else 0
+    made = "SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'trgm%'"
+    assert await value(empty_url, made) == expected
+    engine = create_async_engine(empty_url, poolclass=NullPool)
+    async with engine.begin() as connection:
+        await connection.execute(text("DROP INDEX IF EXISTS trgm_movies_year"))
+        await connection.run_sync(create_trigram_indexes)
+        await connection.run_sync(create_trigram_indexes)
+    await engine.dispose()
+    assert await value(empty_url, made) == expected
+
+
+async def test_sql_scripts_are_refused_in_words(empty_url: URL) -> None:
+    def write_script() -> None:
+        alembic(empty_url, lambda config: command.upgrade(config, "head", sql=True))
+
+    with pytest.raises(SystemExit, match="--sql is not offered"):
+        await asyncio.to_thread(write_script)
+
+
+def test_the_files_names_tell_the_order_of_the_revisions() -> None:
+    assert schema.REVISIONS == REVISIONS
+
+
+def test_the_alembic_command_finds_the_migrations() -> None:
+    assert "script_location = %(here)s/migrations" in (ROOT / "alembic.ini").read_text()

@@ -1,0 +1,72 @@
+"""The documentation pages in a real browser that is cut off from the network."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
+from sqlalchemy import URL
+
+from tests.conftest import SECRET_KEY
+from tests.processes import Service, running
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """A headless Chromium."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        pytest.skip("no browser: Chromium was not found")
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=program, args=quiet)
+        yield chromium
+        await chromium.close()
+
+
+@pytest.fixture
+def service(tmp_path: Path, sample_url: URL) -> Iterator[Service]:
+    """The service, as a process."""
+    url = sample_url.render_as_string(hide_password=False)
+    with running("serve", tmp_path, SECRET_KEY=SECRET_KEY, DATABASE_URL=url) as service:
+        yield service
+
+
+@pytest.fixture
+async def page(browser: Browser, service: Service) -> AsyncIterator[Page]:
+    """A page on which every request to somewhere else fails."""
+    context = await browser.new_context(base_url=service.url)
+    page = await context.new_page()
+
+    async def cut_off(route: Route) -> None:
+        if route.request.url.startswith(service.url):
+            await route.continue_()
+        else:
+            await route.abort()
+
+    await page.route("**/*", cut_off)
+    yield page
+    await context.close()
+
+
+async def test_swagger_ui_tries_an_operation_out_with_the_network_cut_off(page: Page) -> None:
+    await page.goto("/")
+    operation = page.locator("#operations-movies-searchMovies")
+    await operation.click()
+    await operation.get_by_role("button", name="Try it out").click()
+    await operation.get_by_role("button", name="Execute").click()
+    answer = operation.locator(".live-responses-table")
+    await expect(answer).to_contain_text("tt1375666")
+    await expect(answer).to_contain_text("x-search-source: catalogue")
+
+
+async def test_redoc_shows_every_operation_with_the_network_cut_off(page: Page) -> None:
+    reached: list[str] = []
+    page.on("response", lambda response: reached.append(response.url))
+    await page.goto("/api/redoc/")
+    for summary in ("Browse the catalogue", "One movie", "Search by title"):
+        await expect(page.get_by_role("heading", name=summary)).to_be_visible()
+    assert {url.split("/")[2] for url in reached} == {page.url.split("/")[2]}
