@@ -5,9 +5,10 @@ import itertools
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import httpx
@@ -49,8 +50,17 @@ class Start(Protocol):
     def __call__(self, **settings: Any) -> AbstractAsyncContextManager[httpx.AsyncClient]: ...
 
 
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder for a cluster that a root's server account can enter, unlike pytest's own."""
+    with TemporaryDirectory(prefix="movie-finder-test-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+def server_url() -> Iterator[URL]:
     """A PostgreSQL on which databases may be created: the configured one, else one that lives as long as the tests."""
     if _TEST_URL:
         yield asyncpg_url(_TEST_URL)
@@ -59,7 +69,7 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
         host, user, password = (_CREDENTIALS[key] for key in ("host", "user", "password"))
         yield URL.create("postgresql+asyncpg", user, password, host or "localhost", port, _TEST_NAME)
     else:
-        with embedded_postgres(tmp_path_factory.mktemp("postgres"), durable=False) as url:
+        with open_folder() as folder, embedded_postgres(folder, durable=False) as url:
             yield make_url(url)
 
 

@@ -169,8 +169,10 @@ def _refuse_closed_connection(
 def _name_error(context: ExceptionContext) -> Exception | None:
     """The problem that a failed statement is, so that no caller reads driver errors."""
     error = context.original_exception
-    if isinstance(error, TimeoutError):  # asyncpg's command_timeout: the connection is in an unknown state
+    if isinstance(error, TimeoutError):  # asyncpg's command_timeout: the server no longer answers
         context.is_disconnect = True
+        if context.connection is not None and (driver := context.connection.connection.driver_connection):
+            driver.terminate()  # else SQLAlchemy says goodbye, and waits two seconds more for an answer
         return DatabaseUnavailable()
     if context.is_disconnect:
         return DatabaseUnavailable()

@@ -4,23 +4,32 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from app.core.database import DatabaseUnavailable, QueryTooSlow
+from app.core.database import DatabaseUnavailable, QueryTooSlow, Reading
 from app.core.pagination import Page, Paging
-from app.core.problems import BodyTooLarge, InvalidInput, UnsupportedMediaType, responses
+from app.core.problems import BodyTooLarge, FieldError, InvalidInput, UnsupportedMediaType, responses
 from app.movies.schemas import MovieOut, MovieQuery, SearchIn, Structures
 from app.movies.search import MovieSearch
 from app.movies.service import Catalogue, MovieNotFound
 
 router = APIRouter(tags=["movies"], responses=responses(DatabaseUnavailable, QueryTooSlow))
 
+BLANK = FieldError(field="expression", message="Say what to search for", code="blank")
 MovieId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The movie's id.", examples=[1])]
-Service = Annotated[Catalogue, Depends(scope="function")]
 
 
-def movie_search(request: Request) -> MovieSearch:
+# FastAPI would run a dependency that is not async in a thread.
+async def open_catalogue(session: Reading) -> Catalogue:
+    """The catalogue, for one request."""
+    return Catalogue(session)
+
+
+async def movie_search(request: Request) -> MovieSearch:
     """The application's search: it joins the same search asked by many clients."""
     search: MovieSearch = request.state.movie_search
     return search
+
+
+Service = Annotated[Catalogue, Depends(open_catalogue, scope="function")]
 
 
 @router.get(
@@ -36,7 +45,7 @@ async def list_movies(catalogue: Service, paging: Paging, query: Annotated[Movie
 
 
 @router.get(
-    "/movies/{id}/",
+    "/movies/{id:id}/",
     operation_id="getMovie",
     summary="One movie",
     responses=responses(MovieNotFound),
@@ -50,7 +59,7 @@ async def get_movie(catalogue: Service, id: MovieId) -> MovieOut:  # noqa: A002 
     "/movies/search/",
     operation_id="searchMovies",
     summary="Search by title",
-    responses=responses(InvalidInput, UnsupportedMediaType, BodyTooLarge)
+    responses=responses(InvalidInput, UnsupportedMediaType, BodyTooLarge, fault=BLANK)
     | {200: {"headers": {"X-Search-Source": {"schema": {"type": "string", "enum": ["imdb", "omdb", "catalogue"]}}}}},
 )
 async def search_movies(

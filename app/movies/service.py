@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from app.core.database import Reading
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from app.core.problems import Problem
 from app.movies.repository import MovieRepository, MovieRow
 from app.movies.schemas import MovieQuery
@@ -19,7 +20,7 @@ class MovieNotFound(Problem):
 class Catalogue:
     """What is stored, to browse."""
 
-    def __init__(self, session: Reading) -> None:
+    def __init__(self, session: AsyncSession) -> None:
         self._movies = MovieRepository(session)
 
     async def page(self, query: MovieQuery, limit: int, offset: int) -> tuple[Sequence[MovieRow], int]:

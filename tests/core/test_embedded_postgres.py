@@ -465,7 +465,8 @@ def test_root_s_cluster_is_kept_elsewhere_when_its_account_cannot_enter_the_fold
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can become another user")
-def test_an_ordinary_user_has_a_cluster_of_their_own_which_root_may_join(public: Path, shared_home: Path) -> None:
+@pytest.mark.usefixtures("shared_home")
+def test_an_ordinary_user_has_a_cluster_of_their_own_which_root_may_join(public: Path) -> None:
     nobody = pwd.getpwnam("nobody")
     account = Account(nobody.pw_uid, nobody.pw_gid, switched=True)
     interpreters = [Path(sys.executable), Path("/usr/bin/python3")]
@@ -477,7 +478,6 @@ def test_an_ordinary_user_has_a_cluster_of_their_own_which_root_may_join(public:
     folder = public / "postgres"
     folder.mkdir()
     os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-    shared_home.mkdir(parents=True)
     with subprocess.Popen(
         [interpreter, "-c", HOLDER, str(folder)],
         stdin=subprocess.PIPE,

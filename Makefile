@@ -1,0 +1,90 @@
+# What one does with this project day by day. `make` alone lists it.
+#
+# Every target prepares what it needs in .venv; USE_DOCKER=1 runs it in containers instead.
+
+PORT ?= 8000
+ARGS ?=
+
+ifeq ($(USE_DOCKER),1)
+setup := :
+docker := docker compose
+# Compose wants the key of the whole file, which the tools do not use.
+tool := env SECRET_KEY=unused $(docker) run --rm --build dev python
+command := $(docker) run --rm --build app movie-finder
+run := $(docker) up --build app
+else
+setup := scripts/setup
+tool := .venv/bin/python
+command := .venv/bin/python -m app.cli
+run := $(command) run --port $(PORT)
+endif
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test coverage check lint format migrate load-minimal-data start stop restart logs requirements setup
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s%s\n", $$1, $$2 }' Makefile
+	@echo 'PORT=8000 is the port of run, ARGS=... goes to the tests, PYTHON=... makes .venv, USE_DOCKER=1 uses containers.'
+
+run: ## Serve on http://127.0.0.1:8000 with a database and a sample catalogue of its own
+	@$(setup) run
+	@exec $(run)
+
+test: ## Run the tests
+	@$(setup) dev
+	@exec $(tool) -m pytest -n 2 $(ARGS)
+
+coverage: ## Run the tests and require that they reach every line
+	@$(setup) dev
+	@exec $(tool) -m pytest -n 2 --cov --cov-report=term --cov-fail-under=100 $(ARGS)
+
+check: lint ## Check formatting, style, types and the rooms' order
+	@$(tool) -m mypy
+	@$(tool) -c 'from importlinter.cli import lint_imports_command; lint_imports_command(["--no-logo"])'
+
+lint: ## Check formatting and style only
+	@$(setup) dev
+	@$(tool) -m ruff format --check .
+	@$(tool) -m ruff check .
+
+format: ## Format the code and repair what can be repaired
+	@$(setup) dev
+	@$(tool) -m ruff check --fix .
+	@$(tool) -m ruff format .
+
+migrate: ## Bring the database's schema up to date
+	@$(setup) run
+	@exec $(command) migrate
+
+load-minimal-data: ## Load the sample catalogue
+	@$(setup) run
+	@exec $(command) load-sample
+
+start: ## Start the service, PostgreSQL and Redis in containers
+	docker compose up --detach --build --wait
+
+stop: ## Stop the containers
+	docker compose down
+
+restart: ## Restart the containers
+	docker compose restart
+
+logs: ## Follow the containers' logs
+	docker compose logs --follow --tail 100
+
+# Pins are kept where they still fit; ARGS=--upgrade takes the newest.
+pin := .venv/bin/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --custom-compile-command 'make requirements' $(ARGS)
+embedded := import tomllib; \
+	extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
+	print(*extras["embedded"], sep="\n")
+
+requirements: ## Pin the packages of pyproject.toml anew
+	@$(setup) dev
+	@$(pin) pyproject.toml --extra install --output-file requirements.txt
+	@$(pin) pyproject.toml --extra install --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+	@.venv/bin/python -c '$(embedded)' | $(pin) - --constraint requirements-dev.txt --output-file requirements-embedded.txt
+
+setup:
+	@$(setup) dev
