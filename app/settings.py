@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -25,7 +25,7 @@ def _split(value: object) -> object:
 
 _COMMA_SEPARATED = NoDecode, BeforeValidator(_split)
 Strings = Annotated[list[str], *_COMMA_SEPARATED]
-Networks = Annotated[list[IPv4Network | IPv6Network], *_COMMA_SEPARATED]
+Networks = Annotated[list[IPvAnyNetwork], *_COMMA_SEPARATED]
 Provider = Literal["imdb", "omdb", "catalogue"]
 
 
@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     def _database_url_is_readable(self) -> Self:
         try:
             url = self.database
-        except ArgumentError:
+        except (ArgumentError, ValueError):  # SQLAlchemy lets some of Python's own through, with a part of the URL
             raise ValueError("DATABASE_URL is no URL of the form postgresql://user:password@host:port/name") from None
         if url is not None and url.get_backend_name() != "postgresql":
             raise ValueError("DATABASE_URL must name a PostgreSQL database")

@@ -1,8 +1,8 @@
-"""PostgreSQL: the models' base, the pool, and the two sessions.
+"""PostgreSQL: the models' base, the pool, and the two kinds of session.
 
-`Reading` is autocommit: no BEGIN, no COMMIT, no round trip that carries nothing. `Writing` is one transaction a request
-and ends before the answer is sent. A work that asks upstream in between opens its own with `Database.reading` and
-`Database.transaction`, so that no connection is held while the network is waited for.
+A reading session is autocommit: no BEGIN, no COMMIT, no round trip that carries nothing; `Reading` is one for the time
+of a request. A writing session is one transaction. Work that asks upstream in between opens its own, one after the
+other, so that no connection is held while the network is waited for.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -27,6 +27,10 @@ from app.settings import Settings
 CONNECT_TIMEOUT_SECONDS = 2.5
 POOL_TIMEOUT_SECONDS = 2.0
 STATEMENT_TIMEOUT_SECONDS = 4.0
+# SQLSTATE codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+QUERY_CANCELED = "57014"
+CONFLICTS = {"40001", "40P01", "55P03"}  # serialization_failure, deadlock_detected, lock_not_available
+SHUT_DOWN = {"57P01", "57P02"}  # by an administrator, by a crash
 
 
 T = TypeVar("T")
@@ -174,16 +178,12 @@ def _name_error(context: ExceptionContext) -> Exception | None:
         if context.connection is not None and (driver := context.connection.connection.driver_connection):
             driver.terminate()  # else SQLAlchemy says goodbye, and waits two seconds more for an answer
         return DatabaseUnavailable()
-    if context.is_disconnect:
+    state = getattr(error, "sqlstate", None)
+    if context.is_disconnect or state in SHUT_DOWN:
         return DatabaseUnavailable()
-    match getattr(error, "sqlstate", None):  # https://www.postgresql.org/docs/current/errcodes-appendix.html
-        case "57014":  # query_canceled
-            return QueryTooSlow()
-        case "40001" | "40P01" | "55P03":  # serialization_failure, deadlock_detected, lock_not_available
-            return WriteConflict()
-        case "57P01" | "57P02" | "57P03" | "53300":  # shut down by an administrator, crashed, starting up, full
-            return DatabaseUnavailable()
-    return None
+    if state == QUERY_CANCELED:
+        return QueryTooSlow()
+    return WriteConflict() if state in CONFLICTS else None
 
 
 @contextmanager
@@ -199,14 +199,8 @@ async def _reading(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-async def _writing(request: Request) -> AsyncIterator[AsyncSession]:
-    async with request.state.database.transaction() as session:
-        yield session
-
-
-# With FastAPI's default scope the session would end after the answer was sent: a failing commit would still answer 200.
+# With FastAPI's default scope the connection would be held until the answer was sent, however slow its reader.
 Reading = Annotated[AsyncSession, Depends(_reading, scope="function")]
-Writing = Annotated[AsyncSession, Depends(_writing, scope="function")]
 
 
 @contextmanager

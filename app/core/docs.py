@@ -61,6 +61,9 @@ def _complete(document: dict[str, Any]) -> None:
     schemas.update(definitions["$defs"])
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
+    for schema in schemas.values():
+        if "example" in schema:  # FastAPI drops every null from its document, those of examples too
+            schema["example"] = {**dict.fromkeys(schema["required"]), **schema["example"]}
     for path in document["paths"].values():
         for operation in path.values():
             if "application/json" in operation["responses"].get("422", {}).get("content", {}):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 import structlog
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,8 +14,24 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.core.problems import FieldError, InvalidInput, Problem, problem_response
 
 # RFC 3986 section 3.2.2: a name, an IPv4 address, or an IPv6 address in brackets; then perhaps a port.
-HOST = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+HOST = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
+HIGHEST_PORT = 65535
 log = structlog.stdlib.get_logger(__name__)
+
+
+class IdConvertor(Convertor[int]):
+    """An id in a path, written `{id:id}`: what is none names nothing there, and hides no other path."""
+
+    regex = "[1-9][0-9]{0,18}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("id", IdConvertor())
 
 
 class ForwardedHeaders:
@@ -107,8 +124,10 @@ class AllowedHosts:
 
     def _allows(self, scope: Scope) -> bool:
         match = HOST.fullmatch(Headers(scope=scope).get("host", ""))
-        host = match["host"].lower() if match else ""
-        return bool(host) and (host in self.hosts or "*" in self.hosts or host.endswith(self.domains))
+        if match is None or int(match["port"] or 0) > HIGHEST_PORT:
+            return False
+        host = match["host"].lower()
+        return host in self.hosts or "*" in self.hosts or host.endswith(self.domains)
 
 
 class HeadAsGet:

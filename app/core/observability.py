@@ -68,7 +68,7 @@ class RequestLog:
         sent = Headers(scope=scope).get("x-request-id", "")
         request_id = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
         scope["request_id"] = request_id
-        started, status = time.perf_counter(), 0
+        method, started, status = scope["method"], time.perf_counter(), 0
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -81,9 +81,9 @@ class RequestLog:
             await self.app(scope, receive, send_with_id)
             log.info(
                 "request",
-                method=scope["method"],
+                method=method,  # as sent: further in, HEAD is served as GET
                 path=scope["path"],
-                route=getattr(scope.get("route"), "path", None),
+                route=getattr(scope.get("route"), "path_format", None),
                 status=status,
                 milliseconds=round((time.perf_counter() - started) * 1000, 1),
             )

@@ -34,7 +34,10 @@ def order_by(
     for term in ordering.split(","):
         directions.setdefault(term.strip().removeprefix("-"), term.strip().startswith("-"))
     keys = [(columns[field], descending) for field, descending in directions.items()]
-    keys.append((tie, keys[0][1]))
+    if getattr(keys[0][0], "unique", False):
+        del keys[1:]  # nothing ties there, and its index ends with it
+    else:
+        keys.append((tie, keys[0][1]))
     return [_sorted(column, descending=descending) for column, descending in keys]
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, field_validator
 DEFAULT_LIMIT = 12
 MAX_LIMIT = 100
 MAX_OFFSET = 2**63 - 1  # PostgreSQL's bigint
+EXAMPLE = "https://api.example.com/movies/?limit=12&offset="
 
 T = TypeVar("T")
 
@@ -39,9 +40,9 @@ class Page(AbstractPage[T]):
 
     __params_type__: ClassVar[type[AbstractParams]] = LimitOffset
 
-    count: int = Field(description="All results of the list, on whatever page.")
-    next: str | None = Field(description="The next page's address.")
-    previous: str | None = Field(description="The previous page's address.")
+    count: int = Field(description="All results of the list, on whatever page.", examples=[30])
+    next: str | None = Field(description="The next page's address.", examples=[f"{EXAMPLE}24"])
+    previous: str | None = Field(description="The previous page's address.", examples=[f"{EXAMPLE}0"])
     results: Sequence[T]
 
     @classmethod
@@ -52,7 +53,8 @@ class Page(AbstractPage[T]):
         return cls(
             count=count,
             next=_link(limit, offset + limit) if offset + limit < count else None,
-            previous=_link(limit, max(offset - limit, 0)) if offset > 0 else None,
+            # From beyond the end it leads back to the last results, not through pages of nothing.
+            previous=_link(limit, max(min(offset, count) - limit, 0)) if offset > 0 else None,
             results=items,
         )
 

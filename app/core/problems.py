@@ -4,6 +4,7 @@ A service raises a `Problem` of its own; it carries status, code and detail, one
 puts it into the OpenAPI document from the same place.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -12,12 +13,15 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 MEDIA_TYPE = "application/problem+json"
 # RFC 9110 section 9.1 names the methods; a resource's Allow is found by asking its routes for each.
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+LENGTH = re.compile("[0-9]{1,18}")
 
 
 class FieldError(BaseModel):
@@ -26,6 +30,11 @@ class FieldError(BaseModel):
     field: str = Field(description="A parameter's name, or the path to a member of the body.", examples=["limit"])
     message: str = Field(examples=["Input should be greater than or equal to 1"])
     code: str = Field(description="Stable, for programs.", examples=["greater_than_equal"])
+
+
+LIMIT_TOO_LOW = FieldError(
+    field="limit", message="Input should be greater than or equal to 1", code="greater_than_equal"
+)
 
 
 class ProblemDocument(BaseModel):
@@ -119,8 +128,8 @@ def problem_response(request: Request, problem: Problem) -> JSONResponse:
     return JSONResponse(document, problem.status, headers=dict(problem.headers), media_type=MEDIA_TYPE)
 
 
-def responses(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI responses of an operation that may raise `problems`."""
+def responses(*problems: type[Problem], fault: FieldError = LIMIT_TOO_LOW) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI responses of an operation that may raise `problems`; `fault` is the example of one in its input."""
     documents: dict[int | str, dict[str, Any]] = {}
     for problem in problems:
         model = InvalidInputDocument if issubclass(problem, InvalidInput) else ProblemDocument
@@ -133,8 +142,7 @@ def responses(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
             request_id="0d0e8a6c2f5b4b1e9d3c7a5f1e2d3c4b",
         ).model_dump()
         if model is InvalidInputDocument:
-            message = "Input should be greater than or equal to 1"
-            example["errors"] = [{"field": "limit", "message": message, "code": "greater_than_equal"}]
+            example |= {"detail": InvalidInput([fault]).detail, "errors": [fault.model_dump()]}
         response = documents.setdefault(
             problem.status,
             {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": _schema(model), "examples": {}}}},
@@ -147,11 +155,31 @@ def _schema(model: type[BaseModel]) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
+class BodyLimit:
+    """Refuses a body whose length is told to be over the limit."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self.app = app
+        self.max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        told = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
+        if LENGTH.fullmatch(told) and int(told) > self.max_bytes:
+            await problem_response(Request(scope), BodyTooLarge())(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
 def install(app: FastAPI) -> None:
     """Make every error of `app` a problem document."""
     app.exception_handler(Problem)(_on_problem)
     app.exception_handler(RequestValidationError)(_on_invalid_request)
     app.exception_handler(HTTPException)(_on_http_exception)
+    if app.max_body_size is not None:
+        # Starlette's limit answers in plain text, outside of every handler and middleware, where the length is told.
+        # That of the routes stays: it counts what arrives, and raises what `_on_http_exception` knows.
+        app.add_middleware(BodyLimit, max_bytes=app.max_body_size)
+        app.max_body_size = None
 
 
 async def _on_problem(request: Request, problem: Problem) -> JSONResponse:

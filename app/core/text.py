@@ -17,8 +17,10 @@ def fold(text: str) -> str:
     >>> fold("AMÉLIE")
     'amelie'
     """
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(character for character in decomposed if not unicodedata.combining(character))
+    # Twice, as Unicode's own caseless form (UAX #44, NFKC_Casefold): a decomposed character may have a case again.
+    for _ in range(2):
+        text = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(character for character in text if not unicodedata.combining(character))
 
 
 def like_pattern(text: str) -> str:
@@ -32,4 +34,6 @@ def _check(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_check)]
+# After constraints on the length, so that they speak of characters and not of items.
+IsText = AfterValidator(_check)
+Text = Annotated[str, IsText]

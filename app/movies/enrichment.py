@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.database import Database
 from app.movies.repository import MovieRepository, MovieRow
 from app.settings import Settings
-from app.upstream.errors import UpstreamError
+from app.upstream.errors import Reason, UpstreamError
 from app.upstream.titles import TitleFacts
 
 
@@ -80,8 +80,8 @@ class Enrichment:
             stored = await MovieRepository(session).by_imdb_id(imdb_ids)
         wanted = [i for i in imdb_ids if i not in stored or self._freshness.is_stale(stored[i])]
         answers = await self._ask(wanted)
-        if answers.facts:
-            stored |= await self._store(answers.facts)
+        if answers.facts or any(i in stored for i in answers.unknown):
+            stored |= await self._store(answers)
         # Upstream may know a title by another id than the one it was asked for.
         ids = [answers.facts[i].imdb_id if i in answers.facts else i for i in imdb_ids]
         movies = [stored[i] for i in dict.fromkeys(ids) if i in stored]
@@ -100,10 +100,11 @@ class Enrichment:
         renewed = 0
         for start in range(0, len(stale), at_once):
             answers = await self._ask(stale[start : start + at_once])
-            await self._store(answers.facts, unknown=answers.unknown)
+            await self._store(answers)
             renewed += len(answers.facts)
-            for failure in answers.failures.values():
-                raise failure
+            # A title whose payload is broken is passed over: it would end every run at the same place.
+            if failures := [f for f in answers.failures.values() if f.reason is not Reason.GARBLED]:
+                raise failures[0]
         return renewed
 
     async def _ask(self, imdb_ids: Sequence[str]) -> Answers:
@@ -121,14 +122,16 @@ class Enrichment:
                     raise reply
         return answers
 
-    async def _store(self, facts: dict[str, TitleFacts], unknown: Sequence[str] = ()) -> dict[str, MovieRow]:
+    async def _store(self, answers: Answers) -> dict[str, MovieRow]:
         now = datetime.now(UTC)
+        # A title that upstream now has under another id counts as unknown under the one asked for.
+        moved = [i for i, title in answers.facts.items() if title.imdb_id != i]
 
         async def store(session: AsyncSession) -> dict[str, MovieRow]:
             movies = MovieRepository(session)
-            await movies.upsert(facts.values(), refreshed_at=now)
-            if unknown:
+            await movies.upsert(answers.facts.values(), refreshed_at=now)
+            if unknown := answers.unknown + moved:
                 await movies.touch(unknown, now)
-            return await movies.by_imdb_id([title.imdb_id for title in facts.values()])
+            return await movies.by_imdb_id([title.imdb_id for title in answers.facts.values()])
 
         return await self._database.write(store)

@@ -115,7 +115,7 @@ class MovieRepository:
         return (await self._session.execute(select(Genre.name).where(used).order_by(Genre.name))).scalars().all()
 
     async def stale(self, before: datetime, unrated_before: datetime, limit: int) -> Sequence[str]:
-        """The IMDb ids of titles fetched before a time, an earlier one for those without a rating; oldest first."""
+        """The IMDb ids of titles fetched before a time, a later one for those without a rating; oldest first."""
         fetched = Movie.refreshed_at
         is_stale = or_(fetched.is_(None), fetched < before, and_(Movie.imdb_rating.is_(None), fetched < unrated_before))
         oldest = select(Movie.imdb_id).where(is_stale).order_by(fetched.nulls_first(), Movie.id).limit(limit)

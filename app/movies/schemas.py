@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from app.core.ordering import ordering_check
-from app.core.text import Text
+from app.core.text import IsText, Text
 
 MAX_EXPRESSION_LENGTH = 255
 MAX_FILTER_LENGTH = 255
@@ -125,8 +125,9 @@ class SearchIn(BaseModel):
     model_config = ConfigDict(json_schema_extra={"example": {"expression": "inception"}})
 
     expression: Annotated[
-        Text,
+        str,
         StringConstraints(min_length=1, max_length=MAX_EXPRESSION_LENGTH, strict=True),
+        IsText,
         AfterValidator(_not_blank),
     ] = Field(description="A title, or words of one.")
 
@@ -145,7 +146,7 @@ def _absent_when_blank(value: object) -> object:
 
 
 _Blank = BeforeValidator(_absent_when_blank)
-Substring = Annotated[Annotated[Text, StringConstraints(max_length=MAX_FILTER_LENGTH)] | None, _Blank]
+Substring = Annotated[Annotated[str, StringConstraints(max_length=MAX_FILTER_LENGTH), IsText] | None, _Blank]
 RatingBound = Annotated[Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] | None, _Blank]
 Kind = Literal["movie", "series", "episode", "game"]
 
@@ -162,7 +163,7 @@ class MovieFilters(BaseModel):
         description="Words that must all be in the title. Without `ordering` the most relevant come first; "
         "where no title has them all, each may have one typo.",
     )
-    type: Annotated[Kind | None, _Blank] = None
+    type: Annotated[Kind | None, _Blank] = Field(None, description="Of this kind.")
     rating_min: RatingBound = Field(None, description="IMDb rating at least this.")
     rating_max: RatingBound = Field(None, description="IMDb rating at most this.")
 

@@ -1,7 +1,7 @@
 """CollectAPI's IMDB service (https://collectapi.com/api/imdb): a search that gives IMDb ids, and titles by id."""
 
 from app.upstream.errors import Reason, UpstreamError
-from app.upstream.titles import GarbledTitleError, TitleFacts, imdb_ids, parse_title
+from app.upstream.titles import GarbledTitleError, TitleFacts, imdb_ids, is_miss, parse_title
 from app.upstream.transport import Transport
 
 
@@ -17,7 +17,10 @@ class CollectApi:
     name = "imdb"
 
     def __init__(self, url: str, key: str, *, deadline: float) -> None:
-        headers = {"authorization": f"apikey {key.removeprefix('apikey ').strip()}", "content-type": "application/json"}
+        headers = {
+            "authorization": f"apikey {key.strip().removeprefix('apikey ').strip()}",
+            "content-type": "application/json",
+        }
         self._transport = Transport(self.name, url, deadline=deadline, headers=headers)
 
     async def title(self, imdb_id: str) -> TitleFacts | None:
@@ -27,10 +30,10 @@ class CollectApi:
             UpstreamError: CollectAPI gave no answer, or none that makes sense.
         """
         result = await self._result("/imdbSearchById", movieId=imdb_id)
-        if not isinstance(result, dict) or result.get("Response") == "False":
+        if not isinstance(result, dict):
             return None
         try:
-            return parse_title(result)
+            return None if is_miss(result) else parse_title(result)
         except GarbledTitleError:
             raise UpstreamError(self.name, Reason.GARBLED) from None
 
@@ -38,9 +41,13 @@ class CollectApi:
         """The IMDb ids of the titles with these words, best first.
 
         Raises:
-            UpstreamError: CollectAPI gave no answer.
+            UpstreamError: CollectAPI gave no answer, or none that makes sense.
         """
-        return imdb_ids(await self._result("/imdbSearchByName", query=expression))
+        result = await self._result("/imdbSearchByName", query=expression)
+        try:
+            return imdb_ids(result)
+        except GarbledTitleError:
+            raise UpstreamError(self.name, Reason.GARBLED) from None
 
     async def close(self) -> None:
         """Close the connections."""

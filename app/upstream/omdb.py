@@ -1,15 +1,8 @@
 """OMDb (https://www.omdbapi.com/): titles by IMDb id, and a search that gives ids."""
 
-from typing import Any
-
 from app.upstream.errors import Reason, UpstreamError
-from app.upstream.titles import GarbledTitleError, TitleFacts, imdb_ids, parse_title
+from app.upstream.titles import GarbledTitleError, TitleFacts, imdb_ids, is_miss, parse_title
 from app.upstream.transport import Transport
-
-# With `Response: False`; the same status 200 carries misses and failures, told apart only by these words.
-_MISSES = {"Movie not found!", "Series not found!", "Series or episode not found!", "Incorrect IMDb ID."}
-# "Error getting data." is what a well-formed id that OMDb does not know gets.
-_UNKNOWN_ID = "Error getting data."
 
 
 class Omdb:
@@ -33,10 +26,8 @@ class Omdb:
             UpstreamError: OMDb gave no answer, or none that makes sense.
         """
         answer = await self._transport.get_json("/", i=imdb_id, plot="full")
-        if self._is_miss(answer):
-            return None
         try:
-            return parse_title(answer)
+            return None if is_miss(answer) else parse_title(answer)
         except GarbledTitleError:
             raise UpstreamError(self.name, Reason.GARBLED) from None
 
@@ -47,15 +38,11 @@ class Omdb:
             UpstreamError: OMDb gave no answer. Words too common ("Too many results.") are such a case.
         """
         answer = await self._transport.get_json("/", s=expression)
-        return [] if self._is_miss(answer) else imdb_ids(answer.get("Search"))
+        try:
+            return [] if is_miss(answer) else imdb_ids(answer.get("Search"))
+        except GarbledTitleError:
+            raise UpstreamError(self.name, Reason.GARBLED) from None
 
     async def close(self) -> None:
         """Close the connections."""
         await self._transport.close()
-
-    def _is_miss(self, answer: dict[str, Any]) -> bool:
-        if answer.get("Response") != "False":
-            return False
-        if answer.get("Error") in _MISSES | {_UNKNOWN_ID}:
-            return True
-        raise UpstreamError(self.name, Reason.GARBLED)

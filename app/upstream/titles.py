@@ -7,19 +7,30 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-IMDB_ID = re.compile(r"tt\d{7,10}")
+IMDB_ID = re.compile(r"tt[0-9]{7,10}")
 # The longest title IMDb has is under 250 characters, the longest name under 110; what is longer is a broken answer.
 MAX_TITLE_LENGTH = 500
 MAX_NAME_LENGTH = 250
+# The longest list of names seen is under 500 characters; matching credits costs the square of this.
+MAX_NAMES_LENGTH = 4_000
 # C0 controls and surrogates, which OMDb's texts at times hold: the first mean nothing, the second are no characters.
 _NO_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+# But a tab or a line break parts words, as a space does.
+_BREAK = re.compile("[\t\n\r]+")
 # A writer's credit: "Mick Garris (creator)", "Paul Kane (short story \"Dead Time\")".
 _CREDIT = re.compile(r"\s*\([^()]*\)")
-_COMMA = re.compile(r",(?![^()]*\))")
+# With `Response: False`; the same status 200 carries misses and failures, told apart only by these words.
+_MISSES = (  # no set: what stands in their place may be unhashable
+    "Movie not found!",
+    "Series not found!",
+    "Series or episode not found!",
+    "Incorrect IMDb ID.",
+    "Error getting data.",  # a well-formed id that is not known
+)
 
 
 class GarbledTitleError(ValueError):
-    """A payload that describes no title."""
+    """A payload that describes no title, and no list of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,20 +83,20 @@ def parse_title(payload: Mapping[str, Any]) -> TitleFacts:
     imdb_id, title = _text(payload, "imdbID"), _text(payload, "Title")
     if imdb_id is None or not IMDB_ID.fullmatch(imdb_id) or title is None or len(title) > MAX_TITLE_LENGTH:
         raise GarbledTitleError
-    rating = _matching(payload, "imdbRating", r"\d(\.\d+)?|10(\.0+)?")
-    votes = _matching(payload, "imdbVotes", r"[\d,]{1,12}")
+    rating = _matching(payload, "imdbRating", r"[0-9](\.[0-9]{1,3})?|10(\.0{1,3})?")
+    votes = _matching(payload, "imdbVotes", r"[0-9]{1,3}(,?[0-9]{3}){0,3}")
     return TitleFacts(
         imdb_id=imdb_id,
         title=title,
-        year=_matching(payload, "Year", r"\d{4}(\s?[–-]\s?(\d{4})?)?"),  # noqa: RUF001 - OMDb writes an en dash
+        year=_matching(payload, "Year", r"[0-9]{4}(\s?[–-]\s?([0-9]{4})?)?"),  # noqa: RUF001 - OMDb writes an en dash
         type=_matching(payload, "Type", r"[a-z]{1,20}"),
         released_date=_released(payload),
         runtime=_text(payload, "Runtime"),
         plot=_text(payload, "Plot"),
         awards=_text(payload, "Awards"),
         poster=_matching(payload, "Poster", r"https?://\S+"),
-        metascore=_matching(payload, "Metascore", r"\d{1,3}"),
-        total_seasons=_matching(payload, "totalSeasons", r"\d{1,4}"),
+        metascore=_matching(payload, "Metascore", r"[0-9]{1,3}"),
+        total_seasons=_matching(payload, "totalSeasons", r"[0-9]{1,4}"),
         imdb_rating=Decimal(rating) if rating else None,
         imdb_votes=int(votes.replace(",", "")) if votes else None,
         ratings=_ratings(payload.get("Ratings")),
@@ -98,16 +109,35 @@ def parse_title(payload: Mapping[str, Any]) -> TitleFacts:
     )
 
 
+def is_miss(payload: Mapping[str, Any]) -> bool:
+    """Whether upstream says that there is no such title.
+
+    Raises:
+        GarbledTitleError: it says that something else went wrong.
+    """
+    if payload.get("Response") != "False":
+        return False
+    if payload.get("Error") in _MISSES:
+        return True
+    raise GarbledTitleError
+
+
 def imdb_ids(hits: object) -> list[str]:
-    """The IMDb ids in a list of search hits, in its order, each once; what is no id is passed over."""
-    found = [hit.get("imdbID") for hit in hits if isinstance(hit, dict)] if isinstance(hits, list) else []
+    """The IMDb ids in a list of search hits, in its order, each once; what is no id is passed over.
+
+    Raises:
+        GarbledTitleError: it is no list.
+    """
+    if not isinstance(hits, list):
+        raise GarbledTitleError
+    found = [hit.get("imdbID") for hit in hits if isinstance(hit, dict)]
     return list(dict.fromkeys(i for i in found if isinstance(i, str) and IMDB_ID.fullmatch(i)))
 
 
 def _text(payload: Mapping[str, Any], key: str) -> str | None:
     """The text at `key`, None where upstream says in any of its ways that it does not know."""
     value = payload.get(key)
-    text = _NO_TEXT.sub("", value).strip() if isinstance(value, str) else ""
+    text = _NO_TEXT.sub("", _BREAK.sub(" ", value)).strip() if isinstance(value, str) else ""
     return None if text in {"", "N/A"} else text
 
 
@@ -125,7 +155,12 @@ def _released(payload: Mapping[str, Any]) -> date | None:
 
 def _names(payload: Mapping[str, Any], key: str) -> tuple[str, ...]:
     """The names in a comma-separated list, in its order, each once and without its credit."""
-    names = (_CREDIT.sub("", name).strip() for name in _COMMA.split(_text(payload, key) or ""))
+    text = _text(payload, key) or ""
+    if len(text) > MAX_NAMES_LENGTH:
+        return ()
+    while (shorter := _CREDIT.sub("", text)) != text:  # the innermost first: a credit may hold another, and commas
+        text = shorter
+    names = (name.strip() for name in text.split(","))
     return tuple(dict.fromkeys(name for name in names if 0 < len(name) <= MAX_NAME_LENGTH and name != "N/A"))
 
 

@@ -83,7 +83,11 @@ class Transport:
             transport=SecretParameter(*secret) if secret else None,
         )
         self._breaker = pybreaker.CircuitBreaker(
-            fail_max=BREAKER_FAILURES, reset_timeout=BREAKER_SECONDS, name=service, throw_new_error_on_trip=False
+            fail_max=BREAKER_FAILURES,
+            reset_timeout=BREAKER_SECONDS,
+            exclude=[_says_nothing_of_the_service],
+            name=service,
+            throw_new_error_on_trip=False,
         )
 
     async def get_json(self, path: str, **parameters: str) -> dict[str, Any]:
@@ -153,6 +157,11 @@ class Transport:
         if not isinstance(answer, dict):
             raise UpstreamError(self.service, Reason.GARBLED)
         return answer
+
+
+def _says_nothing_of_the_service(error: BaseException) -> bool:
+    """A caller that went away, or a question that the service does not like: others may still ask theirs."""
+    return not isinstance(error, UpstreamError) or error.reason in {Reason.GARBLED, Reason.REFUSED}
 
 
 def _is_passing(error: BaseException) -> bool:

@@ -66,8 +66,8 @@ class OmdbDouble(LoopbackServer):
             hits = [i for i, title in self.titles.items() if _has_words(title["Title"], expression)]
         if not hits:
             return error("Movie not found!")
-        keys = ("Title", "Year", "imdbID", "Type", "Poster")
-        found = [{key: self.titles.get(i, {"imdbID": i}).get(key, "N/A") for key in keys} for i in hits[:10]]
+        keys = ("Title", "Year", "Type", "Poster")
+        found = [{"imdbID": i} | {key: self.titles.get(i, {}).get(key, "N/A") for key in keys} for i in hits[:10]]
         answer = {"Search": found, "totalResults": str(len(hits)), "Response": "True"}
         return Reply(json.dumps(answer).encode())
 

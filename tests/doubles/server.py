@@ -1,7 +1,8 @@
-"""An HTTP server that can also misbehave: hang, close the connection, answer anything."""
+"""An HTTP server that can also misbehave: hang, drip, close the connection, answer anything."""
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -15,11 +16,16 @@ class Call:
     path: str
     parameters: dict[str, str]
     headers: dict[str, str]
+    target: str = ""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What to answer, after `delay` seconds; `hang` answers nothing, `drop` closes the connection at once."""
+    """What to answer, after `delay` seconds.
+
+    `hang` answers nothing, `drop` closes the connection at once, `cut` closes it after half of the body, `drip` sends
+    the body byte by byte with so many seconds between, and `raw` is sent as it is in place of an HTTP answer.
+    """
 
     body: bytes = b""
     status: int = 200
@@ -28,17 +34,40 @@ class Reply:
     delay: float = 0.0
     hang: bool = False
     drop: bool = False
+    cut: bool = False
+    drip: float = 0.0
+    raw: bytes = b""
 
 
 class LoopbackServer:
-    """Subclasses say how a call is answered."""
+    """Subclasses say how a call is answered.
+
+    Attributes:
+        calls: what was asked, in order.
+        most_in_flight: how many calls were under way together at most.
+        waves: how often a call came while none was under way.
+        latency: seconds before every answer.
+    """
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.in_flight = 0
         self.most_in_flight = 0
+        self.waves = 0
         self.latency = 0.0
         self._connections: set[asyncio.Task[None]] = set()
+        self._arrival = asyncio.Event()
+
+    def forget(self) -> None:
+        """Count from nothing again."""
+        self.calls.clear()
+        self.most_in_flight = self.waves = 0
+
+    async def asked(self, times: int) -> None:
+        """Wait until so many calls have come."""
+        while len(self.calls) < times:
+            self._arrival.clear()
+            await self._arrival.wait()
 
     def reply(self, call: Call) -> Reply:
         """The answer to `call`."""
@@ -71,10 +100,14 @@ class LoopbackServer:
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request of the connection; False ends the connection."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        target = urlsplit(head[0].split(" ")[1])
-        headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
-        call = Call(target.path, dict(parse_qsl(target.query, keep_blank_values=True)), headers)
+        target = head[0].split(" ")[1]
+        split = urlsplit(target)
+        fields = [line.split(": ", 1) for line in head[1:] if line]
+        headers = {name.lower(): value for name, value in fields}
+        call = Call(split.path, dict(parse_qsl(split.query, keep_blank_values=True)), headers, target)
         self.calls.append(call)
+        self._arrival.set()
+        self.waves += self.in_flight == 0
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
@@ -82,10 +115,38 @@ class LoopbackServer:
             await asyncio.sleep(3600 if reply.hang else reply.delay + self.latency)
         finally:
             self.in_flight -= 1
-        if reply.drop:
-            return False
-        fields = {"content-type": reply.content_type, "content-length": str(len(reply.body)), **reply.headers}
-        lines = [f"HTTP/1.1 {reply.status} X", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
-        writer.write("\r\n".join(lines).encode("latin-1") + reply.body)
+        if not reply.drop:
+            await _send(reply, writer)
+        return not (reply.drop or reply.cut or reply.raw)
+
+
+async def _send(reply: Reply, writer: asyncio.StreamWriter) -> None:
+    if reply.raw:
+        writer.write(reply.raw)
         await writer.drain()
-        return True
+        return
+    fields = {"content-type": reply.content_type, "content-length": str(len(reply.body)), **reply.headers}
+    lines = [f"HTTP/1.1 {reply.status} X", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
+    body = reply.body[: len(reply.body) // 2] if reply.cut else reply.body
+    writer.write("\r\n".join(lines).encode("latin-1"))
+    pieces = [body[i : i + 1] for i in range(len(body))] if reply.drip else [body]
+    for piece in pieces:
+        await asyncio.sleep(reply.drip)
+        writer.write(piece)
+        await writer.drain()
+
+
+class ScriptedServer(LoopbackServer):
+    """Answers with the replies that it is given, in order, and with the last of them from then on."""
+
+    def __init__(self, *replies: Reply) -> None:
+        super().__init__()
+        self.script(replies)
+
+    def script(self, replies: Iterable[Reply]) -> None:
+        """Begin anew with other replies."""
+        self._replies = list(replies)
+
+    def reply(self, call: Call) -> Reply:  # noqa: ARG002 - whatever is asked
+        """The next reply."""
+        return self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]

@@ -1,0 +1,239 @@
+"""`search` forgives one typo in each word where no title has the words as they are."""
+
+import random
+import re
+import string
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from app.core.database import Database
+from app.movies.repository import MovieRepository
+from app.movies.typos import one_typo_pattern
+from app.upstream.titles import TitleFacts
+from tests.conftest import make_settings, new_database, started
+from tests.movies.films import FILMS, imdb_ids, listed, matching
+from tests.sample_application import sample_application
+
+
+@pytest.fixture(scope="module")
+async def client(administrator: AsyncEngine, filled: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with sample_application(administrator, filled) as (_, client):
+        yield client
+
+
+def distance(one: str, other: str) -> int:
+    """The optimal string alignment distance: letters wrong, missing, too many, or neighbours swapped."""
+    rows = [list(range(len(other) + 1))]
+    for i, a in enumerate(one, 1):
+        row = [i]
+        for j, b in enumerate(other, 1):
+            row.append(min(rows[i - 1][j] + 1, row[j - 1] + 1, rows[i - 1][j - 1] + (a != b)))
+            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
+                row[j] = min(row[j], rows[i - 2][j - 2] + 1)
+        rows.append(row)
+    return rows[-1][-1]
+
+
+def has_word(title: str, word: str) -> bool:
+    """Whether a part of `title` that begins and ends where words do is `word`, or one edit away from it."""
+    most = 1 if 3 <= len(word) <= 32 else 0
+    starts = [i for i in range(len(title) + 1) if i == 0 or not re.match("[a-z0-9]", title[i - 1])]
+    ends = [i for i in range(len(title) + 1) if i == len(title) or not re.match("[a-z0-9]", title[i])]
+    return any(
+        abs(end - start - len(word)) <= most and distance(title[start:end], word) <= most
+        for start in starts
+        for end in ends
+        if end >= start
+    )
+
+
+def expected(search: str) -> set[str]:
+    """What a search finds: the titles with all words in them, else those with a typo forgiven in each word."""
+    words = search.split()
+    exact = matching(lambda film: all(word in film.folded for word in words))
+    return exact or matching(lambda film: all(has_word(film.folded, word) for word in words))
+
+
+def typos(word: str) -> list[str]:
+    """One of every kind of edit at every place of `word`."""
+    chance = random.Random(word)
+    edits = []
+    for i in range(len(word) + 1):
+        letter = chance.choice(string.ascii_lowercase)
+        edits.append(word[:i] + letter + word[i:])  # too many
+        if i < len(word):
+            edits.append(word[:i] + word[i + 1 :])  # missing
+            edits.append(word[:i] + letter + word[i + 1 :])  # wrong
+        if i + 1 < len(word):
+            edits.append(word[:i] + word[i + 1] + word[i] + word[i + 2 :])  # swapped
+    return edits
+
+
+WORDS = ["inception", "godfather", "matrix", "casablanca", "alien", "jaws", "amelie", "se7en", "psycho", "her"]
+
+
+@pytest.mark.parametrize("word", WORDS)
+async def test_every_edit_at_every_place_is_forgiven_and_the_count_is_exact(
+    client: httpx.AsyncClient, word: str
+) -> None:
+    meant = matching(lambda film: word in re.split("[^a-z0-9]+", film.folded))
+    if not meant:
+        pytest.fail(f"no title of the sample has the word {word}")
+    forgiven = 0
+    for typo in typos(word):
+        found = (await client.get("/movies/", params={"search": typo, "limit": "100"})).json()
+        wanted = expected(typo)
+        assert found["count"] == len(wanted), typo
+        assert set(imdb_ids(found["results"])) <= wanted, typo
+        if len(typo) >= 3 and not any(typo in film.folded for film in FILMS):
+            assert meant <= wanted, typo
+            forgiven += 1
+    assert forgiven > len(word)
+
+
+async def test_every_word_may_have_its_typo_in_any_order(client: httpx.AsyncClient) -> None:
+    for search in (
+        "pulp fictoin",
+        "pulp ficton",
+        "plup fiction",
+        "plup fictoin",
+        "ficton pupl",
+        "PULPP FICTION",
+        "plup fictio",
+    ):
+        assert imdb_ids(await listed(client, search=search)) == ["tt0110912"], search
+        found = (await client.post("/movies/search/", json={"expression": search})).json()
+        assert imdb_ids(found) == ["tt0110912"], search
+
+
+async def test_two_typos_in_a_word_are_not_forgiven(client: httpx.AsyncClient) -> None:
+    for search in ("incxxtion", "icnpetion", "inceptionxx", "xxinception", "ncepiton", "pulp fitcino"):
+        assert await listed(client, search=search) == [], search
+
+
+async def test_nothing_is_forgiven_while_a_title_has_the_words(client: httpx.AsyncClient) -> None:
+    for search in ("king", "wall", "light"):  # others have "kong", "hall" or "night", which are one edit away
+        exact = {film.imdb_id for film in FILMS if search in film.folded}
+        nearly = {film.imdb_id for film in FILMS if has_word(film.folded, search)}
+        assert exact, search
+        assert nearly - exact, search
+        assert set(imdb_ids(await listed(client, search=search))) == exact, search
+
+
+async def test_a_typo_is_forgiven_within_the_other_filters(client: httpx.AsyncClient) -> None:
+    assert imdb_ids(await listed(client, search="incepton", year="2010")) == ["tt1375666"]
+    assert imdb_ids(await listed(client, search="incepton", year="1999")) == []
+    # The word is right, but not within the filter; the nearest within it is taken.
+    found = set(imdb_ids(await listed(client, search="matrix", year="2010")))
+    assert found == matching(lambda film: "2010" in (film.year or "") and has_word(film.folded, "matrix"))
+
+
+async def test_short_words_are_taken_as_they_are(client: httpx.AsyncClient) -> None:
+    for search in ("qx", "xq pulp", "pulp ficton qx"):
+        assert await listed(client, search=search) == [], search
+    for search in ("teh of", "lord fo the rings", "lrod of the rings"):
+        assert set(imdb_ids(await listed(client, search=search))) == expected(search), search
+    assert len(expected("lrod of the rings")) == 2
+
+
+async def test_the_title_nearest_in_length_comes_first(client: httpx.AsyncClient) -> None:
+    movies = await listed(client, search="godfahter")
+    assert len(movies) >= 2
+    assert movies[0]["title"] == "The Godfather"
+    ordered = await listed(client, search="godfahter", ordering="-year")
+    assert [movie["year"] for movie in ordered] == sorted((movie["year"] for movie in movies), reverse=True)
+
+
+async def test_pages_of_forgiven_results_repeat_and_lose_nothing(client: httpx.AsyncClient) -> None:
+    found = imdb_ids(await listed(client, 2, search="teh"))
+    assert set(found) == expected("teh")
+    assert len(found) > 4
+    assert imdb_ids(await listed(client, 100, search="teh")) == found
+
+
+LONG = "rindfleischetikettierungsueberwachung"
+TITLES = {
+    "tt1000001": "Сталкер",
+    "tt1000002": "七人の侍",
+    "tt1000003": LONG,
+    "tt1000004": LONG[:32],
+    "tt1000005": "a.b*c",
+    "tt1000006": "(500) Days",
+    "tt1000007": "C++ [Primer]",
+    "tt1000008": "Ὀδύσσεια",
+    "tt1000009": "Amélie, encore",
+    "tt1000010": "الرسالة",
+    "tt1000011": "back\\slash",
+    "tt1000012": "snake_case",
+    "tt1000013": "zorro abc",
+    "tt1000014": "zorro abc and a much longer tail",
+    "tt1000015": "zorro abc def gh ij",
+}
+SEARCHES = {
+    "сталкир": {"tt1000001"},
+    "сатлкер": {"tt1000001"},
+    "стлкер": {"tt1000001"},
+    "стаалкер": {"tt1000001"},
+    "ЦТАЛКЕР": {"tt1000001"},
+    "七人の待": {"tt1000002"},
+    "七の侍": {"tt1000002"},
+    "οδυσεια": {"tt1000008"},
+    "الرساله": {"tt1000010"},
+    "ameile": {"tt1000009"},
+    "Amèlix": {"tt1000009"},
+    LONG: {"tt1000003"},
+    LONG[:-1]: {"tt1000003"},  # a part of it
+    LONG[:-1] + "x": set(),  # over 32 letters nothing is forgiven
+    LONG[1:32] + "x": set(),  # two edits
+    LONG[:31] + "x": {"tt1000004"},  # 32 letters
+    LONG[:15] + LONG[16:32]: {"tt1000004"},
+    "a.b*x": {"tt1000005"},
+    "axb*c": {"tt1000005"},
+    "(50) days": {"tt1000006"},
+    "(5000) dyas": {"tt1000006"},
+    "c++ primr": {"tt1000007"},
+    "c+++ [primer]": {"tt1000007"},
+    "back/slash": {"tt1000011"},
+    "back\\slahs": {"tt1000011"},
+    "snake-case": {"tt1000012"},
+    "snak_ecase": {"tt1000012"},
+    "\\y\\m": set(),
+    "[[:alpha:]]": set(),
+    "(((": set(),
+    "a{1000}": set(),
+    "***:.*": set(),
+    "(?i)amelix": set(),
+}
+
+
+async def test_other_scripts_signs_and_long_words(administrator: AsyncEngine, migrated: str) -> None:
+    async with new_database(administrator, migrated) as url:
+        database = Database(url)
+
+        async def store(session: AsyncSession) -> None:
+            facts = [TitleFacts(imdb_id=imdb_id, title=title) for imdb_id, title in TITLES.items()]
+            await MovieRepository(session).upsert(facts, refreshed_at=None)
+
+        await database.write(store)
+        await database.close()
+        async with started(make_settings(url)) as (_, client):
+            for search, found in SEARCHES.items():
+                assert set(imdb_ids(await listed(client, search=search))) == found, search
+            # Neither the shortest nor the longest comes first, but the one as long as what was asked for.
+            nearest_first = imdb_ids(await listed(client, search="zorrp abcx abcx zorrp"))
+            assert nearest_first == ["tt1000015", "tt1000014", "tt1000013"]
+
+
+def test_a_pattern_stays_small_whatever_the_word() -> None:
+    assert all(len(one_typo_pattern(letter * 255)) < 10_000 for letter in "a.*\\")
+    assert max(len(one_typo_pattern("\\" * length)) for length in range(256)) < 12_000
+
+
+async def test_many_words_are_searched_for_in_good_time(client: httpx.AsyncClient) -> None:
+    for search in ("abc " * 63, "zzz" * 10 + " " + "yyyy " * 40, ". " * 127, "\\ " * 127, "((( " * 63):
+        response = await client.get("/movies/", params={"search": search.strip()})
+        assert response.status_code == 200, search
+        assert response.elapsed.total_seconds() < 2, search

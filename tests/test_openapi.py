@@ -1,0 +1,211 @@
+"""The OpenAPI document: complete, stable, and true."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.json_schema import example, faults, resolved
+from tests.sample_application import sample_application
+
+PROBLEM = "application/problem+json"
+OPERATIONS = {
+    "listMovies": "GET /movies/",
+    "getMovie": "GET /movies/{id}/",
+    "searchMovies": "POST /movies/search/",
+    "getStructures": "GET /structures/",
+    "getLiveness": "GET /health/live",
+    "getReadiness": "GET /health/ready",
+}
+
+
+@pytest.fixture(scope="module")
+async def client(administrator: AsyncEngine, filled: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with sample_application(administrator, filled) as (_, client):
+        yield client
+
+
+@pytest.fixture(scope="module")
+async def document(client: httpx.AsyncClient) -> dict[str, Any]:
+    whole: dict[str, Any] = (await client.get("/api/schema/")).json()
+    return whole
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every operation, as method and path."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def test_the_document_says_what_it_is(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+    assert document["info"]["title"] == "Movie Finder API"
+    assert document["info"]["version"]
+    assert document["info"]["description"]
+
+
+def test_operation_ids_are_stable(document: dict[str, Any]) -> None:
+    assert {operation["operationId"]: name for name, operation in operations(document)} == OPERATIONS
+    assert len(list(operations(document))) == len(OPERATIONS)
+
+
+def test_every_operation_is_described(document: dict[str, Any]) -> None:
+    tags = {tag["name"] for tag in document["tags"]}
+    for name, operation in operations(document):
+        assert set(operation["tags"]) <= tags, name
+        assert operation["tags"], name
+        assert operation["summary"], name
+        assert operation["description"], name
+        assert operation["description"] != operation["summary"], name
+
+
+def test_every_tag_is_described_and_in_use(document: dict[str, Any]) -> None:
+    used = {tag for _, operation in operations(document) for tag in operation["tags"]}
+    assert {tag["name"] for tag in document["tags"]} == used
+    assert all(tag["description"] for tag in document["tags"])
+
+
+def test_every_parameter_is_described_and_bounded(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        for parameter in operation.get("parameters", []):
+            case = (name, parameter["name"])
+            assert parameter["description"], case
+            assert parameter["required"] == (parameter["in"] == "path"), case
+            schema = parameter["schema"]
+            options = schema.get("anyOf", [schema])
+            for option in options:
+                match option["type"]:
+                    case "string":
+                        assert "maxLength" in option or "enum" in option or parameter["name"] == "ordering", case
+                    case "integer" | "number":
+                        assert "minimum" in option, case
+                        assert "maximum" in option or parameter["name"] == "limit", case
+
+
+def test_pages_and_ids_have_their_bounds(document: dict[str, Any]) -> None:
+    listing = {p["name"]: p["schema"] for p in document["paths"]["/movies/"]["get"]["parameters"]}
+    assert (listing["limit"]["type"], listing["limit"]["default"], listing["limit"]["minimum"]) == ("integer", 12, 1)
+    assert "100" in listing["limit"]["description"]
+    assert (listing["offset"]["default"], listing["offset"]["minimum"], listing["offset"]["maximum"]) == (
+        0,
+        0,
+        2**63 - 1,
+    )
+    (movie_id,) = document["paths"]["/movies/{id}/"]["get"]["parameters"]
+    assert (movie_id["name"], movie_id["schema"]["type"]) == ("id", "integer")
+    assert (movie_id["schema"]["minimum"], movie_id["schema"]["maximum"]) == (1, 2**63 - 1)
+
+
+def test_every_error_answer_is_a_problem_with_a_true_example(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        for status, response in operation["responses"].items():
+            if status.startswith("2"):
+                continue
+            case = (name, status)
+            assert response["description"], case
+            assert list(response["content"]) == [PROBLEM], case
+            content = response["content"][PROBLEM]
+            model = "InvalidInputDocument" if status == "422" else "ProblemDocument"
+            assert content["schema"] == {"$ref": f"#/components/schemas/{model}"}, case
+            assert content["examples"], case
+            for code, shown in content["examples"].items():
+                assert faults(document, content["schema"], shown["value"]) == [], case
+                assert (shown["value"]["code"], shown["value"]["status"]) == (code, int(status)), case
+
+
+def test_an_example_of_a_fault_names_a_field_of_its_operation(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        if "422" not in operation["responses"]:
+            continue
+        taken = {parameter["name"] for parameter in operation.get("parameters", [])}
+        if "requestBody" in operation:
+            schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            taken |= set(resolved(document, schema)["properties"])
+        for shown in operation["responses"]["422"]["content"][PROBLEM]["examples"].values():
+            assert {error["field"] for error in shown["value"]["errors"]} <= taken, name
+
+
+def test_the_errors_of_each_operation_are_told(document: dict[str, Any]) -> None:
+    told = {operation["operationId"]: set(operation["responses"]) for _, operation in operations(document)}
+    assert told["listMovies"] >= {"200", "422", "503"}
+    assert told["getMovie"] >= {"200", "404", "503"}
+    assert told["searchMovies"] >= {"200", "413", "415", "422", "503"}
+    assert told["getStructures"] >= {"200", "503"}
+    assert told["getReadiness"] >= {"200", "503"}
+
+
+def test_every_body_and_every_answer_has_an_example_that_is_true(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        bodies = [response for status, response in operation["responses"].items() if status.startswith("2")]
+        assert bodies, name
+        bodies += [operation["requestBody"]] if "requestBody" in operation else []
+        for body in bodies:
+            for content in body["content"].values():
+                assert faults(document, content["schema"], example(document, content["schema"])) == [], name
+
+
+def test_no_model_is_left_that_is_never_sent(document: dict[str, Any]) -> None:
+    schemas = set(document["components"]["schemas"])
+    assert not schemas & {"HTTPValidationError", "ValidationError"}
+    text = str(document)
+    for schema in schemas:
+        assert f"'#/components/schemas/{schema}'" in text, schema
+
+
+CALLS: list[tuple[str, str, dict[str, Any]]] = [
+    ("listMovies", "/movies/?limit=100", {}),
+    ("listMovies", "/movies/?limit=100&offset=400", {}),
+    ("listMovies", "/movies/?title=no+such+title", {}),
+    ("listMovies", "/movies/?limit=0&type=x", {}),
+    ("getMovie", "/movies/1/", {}),
+    ("getMovie", "/movies/999999/", {}),
+    ("searchMovies", "/movies/search/", {"json": {"expression": "the"}}),
+    ("searchMovies", "/movies/search/", {"json": {"expression": "no such title"}}),
+    ("searchMovies", "/movies/search/", {"json": {"expression": ""}}),
+    ("searchMovies", "/movies/search/", {"content": b"{}"}),
+    ("searchMovies", "/movies/search/", {"content": b" " * 100_000}),
+    ("getStructures", "/structures/", {}),
+    ("getLiveness", "/health/live", {}),
+    ("getReadiness", "/health/ready", {}),
+]
+
+
+async def test_real_answers_are_as_documented(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
+    assert {operation for operation, _, _ in CALLS} == set(OPERATIONS)
+    by_id = {operation["operationId"]: operation for _, operation in operations(document)}
+    for operation, path, arguments in CALLS:
+        method = OPERATIONS[operation].partition(" ")[0]
+        answer = await client.request(method, path, **arguments)
+        case = (operation, path, answer.status_code)
+        documented = by_id[operation]["responses"][str(answer.status_code)]
+        content = documented["content"][answer.headers["Content-Type"].partition(";")[0]]
+        assert faults(document, content["schema"], answer.json()) == [], case
+        for header, described in documented.get("headers", {}).items():
+            assert faults(document, described["schema"], answer.headers[header]) == [], case
+
+
+def test_the_checks_themselves_see_what_is_wrong(document: dict[str, Any]) -> None:
+    movie = {"$ref": "#/components/schemas/MovieOut"}
+    right = example(document, movie)
+    assert faults(document, movie, right) == []
+    for change in (
+        {"id": "1"},
+        {"id": True},
+        {"title": None},
+        {"released_date": "16 Jul 2010"},
+        {"created_at": "2026-01-01T00:00:00"},
+        {"genres": ["Action"]},
+        {"genres": None},
+        {"is_liked": 0},
+        {"imdb_rating": 8.8},
+        {"unknown": 1},
+    ):
+        try:
+            found = faults(document, movie, right | change)
+        except ValueError:  # of date.fromisoformat
+            continue
+        assert found, change
+    assert faults(document, movie, {name: right[name] for name in right if name != "plot"})
