@@ -13,7 +13,7 @@ from app.api import router
 from app.core import health, problems
 from app.core.database import Database, database_url
 from app.core.docs import documented_app
-from app.core.http import AllowedHosts, ForwardedHeaders, HeadAsGet
+from app.core.http import AllowedHosts, BodyLimit, ForwardedHeaders, HeadAsGet
 from app.core.observability import LastResort, RequestLog, configure_logging
 from app.core.security_headers import SecurityHeaders
 from app.movies.enrichment import Enrichment, Freshness
@@ -47,11 +47,14 @@ def create_app(settings: Settings) -> FastAPI:
             stack.push_async_callback(search.close)
             yield {"database": database, "movie_search": search}
 
-    app = documented_app(lifespan=lifespan, debug=False, max_body_size=MAX_BODY_BYTES)
+    app = documented_app(lifespan=lifespan, max_body_size=MAX_BODY_BYTES)
+    # The routes keep that limit; the application's own would answer in plain text, outside of every handler.
+    app.max_body_size = None
     app.include_router(router)
     add_pagination(app)
     problems.install(app)
     # The last added is the first to see a request.
+    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
     app.add_middleware(HeadAsGet)
     app.add_middleware(AllowedHosts, allowed_hosts=settings.allowed_hosts, exempt=health.LIVE)
     app.add_middleware(LastResort)

@@ -1,5 +1,6 @@
 """One application with the sample catalogue for many tests that only read."""
 
+import asyncio
 from collections.abc import AsyncIterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -61,8 +62,12 @@ async def raw_request(
     }
     sent: list[MutableMapping[str, Any]] = []
 
+    bodies = [body]
+
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body}
+        if not bodies:
+            await asyncio.Event().wait()  # the client stays for the answer
+        return {"type": "http.request", "body": bodies.pop()}
 
     async def collect(message: MutableMapping[str, Any]) -> None:
         sent.append(message)

@@ -63,10 +63,16 @@ def _complete(document: dict[str, Any]) -> None:
     schemas.pop("ValidationError", None)
     for schema in schemas.values():
         if "example" in schema:  # FastAPI drops every null from its document, those of examples too
-            schema["example"] = {**dict.fromkeys(schema["required"]), **schema["example"]}
-    for path in document["paths"].values():
-        for operation in path.values():
-            if "application/json" in operation["responses"].get("422", {}).get("content", {}):
-                operation["responses"]["422"]["content"].pop("application/json")
-                if not operation["responses"]["422"]["content"]:
-                    del operation["responses"]["422"]
+            schema["example"] = {**dict.fromkeys(schema.get("required", ())), **schema["example"]}
+    for operation in (operation for path in document["paths"].values() for operation in path.values()):
+        for parameter in operation.get("parameters", []):
+            parameter["schema"] = _without_null(parameter["schema"])
+        invalid = operation["responses"].get("422", {}).get("content", {})
+        if invalid.pop("application/json", None) and not invalid:
+            del operation["responses"]["422"]
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter's schema without the null that stands for its absence: no query string can say null."""
+    options = [option for option in schema.pop("anyOf", []) if option != {"type": "null"}]
+    return {**schema, **options[0]} if options else schema

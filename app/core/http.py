@@ -11,11 +11,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.core.problems import FieldError, InvalidInput, Problem, problem_response
+from app.core.problems import BodyTooLarge, FieldError, InvalidInput, Problem, problem_response
 
 # RFC 3986 section 3.2.2: a name, an IPv4 address, or an IPv6 address in brackets; then perhaps a port.
 HOST = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
 HIGHEST_PORT = 65535
+CONTENT_LENGTH = re.compile("[0-9]{1,18}")
 log = structlog.stdlib.get_logger(__name__)
 
 
@@ -128,6 +129,24 @@ class AllowedHosts:
             return False
         host = match["host"].lower()
         return host in self.hosts or "*" in self.hosts or host.endswith(self.domains)
+
+
+class BodyLimit:
+    """Refuses a body whose length is told to be over the limit, before any of it is read.
+
+    The limit of FastAPI's routes counts what arrives of the others.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self.app = app
+        self.max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        told = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
+        if CONTENT_LENGTH.fullmatch(told) and int(told) > self.max_bytes:
+            await problem_response(Request(scope), BodyTooLarge())(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
 
 class HeadAsGet:

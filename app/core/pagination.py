@@ -1,7 +1,7 @@
 """Lists in pages: limit, offset, and the envelope around the results."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from fastapi import Depends, Query
 from fastapi_pagination import pagination_ctx
@@ -46,7 +46,7 @@ class Page(AbstractPage[T]):
     results: Sequence[T]
 
     @classmethod
-    def create(cls, items: Sequence[T], params: AbstractParams, *, total: int | None = None, **_: Any) -> "Page[T]":
+    def create(cls, items: Sequence[T], params: AbstractParams, *, total: int | None = None, **_: Any) -> Self:
         """The page of `items` which `params` asked for, with links that keep every other query parameter."""
         raw = params.to_raw_params().as_limit_offset()
         limit, offset, count = raw.limit or DEFAULT_LIMIT, raw.offset or 0, total or 0

@@ -4,7 +4,6 @@ A service raises a `Problem` of its own; it carries status, code and detail, one
 puts it into the OpenAPI document from the same place.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -13,15 +12,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Mount
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 MEDIA_TYPE = "application/problem+json"
 # RFC 9110 section 9.1 names the methods; a resource's Allow is found by asking its routes for each.
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-LENGTH = re.compile("[0-9]{1,18}")
 
 
 class FieldError(BaseModel):
@@ -155,31 +151,11 @@ def _schema(model: type[BaseModel]) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
-class BodyLimit:
-    """Refuses a body whose length is told to be over the limit."""
-
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
-        self.app = app
-        self.max_bytes = max_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        told = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
-        if LENGTH.fullmatch(told) and int(told) > self.max_bytes:
-            await problem_response(Request(scope), BodyTooLarge())(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
-
-
 def install(app: FastAPI) -> None:
     """Make every error of `app` a problem document."""
     app.exception_handler(Problem)(_on_problem)
     app.exception_handler(RequestValidationError)(_on_invalid_request)
     app.exception_handler(HTTPException)(_on_http_exception)
-    if app.max_body_size is not None:
-        # Starlette's limit answers in plain text, outside of every handler and middleware, where the length is told.
-        # That of the routes stays: it counts what arrives, and raises what `_on_http_exception` knows.
-        app.add_middleware(BodyLimit, max_bytes=app.max_body_size)
-        app.max_body_size = None
 
 
 async def _on_problem(request: Request, problem: Problem) -> JSONResponse:

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from app.core.database import DatabaseUnavailable, QueryTooSlow, Reading
-from app.core.pagination import Page, Paging
+from app.core.pagination import Paging
 from app.core.problems import BodyTooLarge, FieldError, InvalidInput, UnsupportedMediaType, responses
-from app.movies.schemas import MovieOut, MovieQuery, SearchIn, Structures
+from app.movies.schemas import Movie, MoviePage, MovieQuery, MovieSearchRequest, Structures
 from app.movies.search import MovieSearch
 from app.movies.service import Catalogue, MovieNotFound
 
@@ -38,10 +38,10 @@ Service = Annotated[Catalogue, Depends(open_catalogue, scope="function")]
     summary="Browse the catalogue",
     responses=responses(InvalidInput),
 )
-async def list_movies(catalogue: Service, paging: Paging, query: Annotated[MovieQuery, Query()]) -> Page[MovieOut]:
+async def list_movies(catalogue: Service, paging: Paging, query: Annotated[MovieQuery, Query()]) -> MoviePage:
     """The stored movies, filtered and ordered. All filters can be combined."""
     movies, count = await catalogue.page(query, paging.limit, paging.offset)
-    return Page[MovieOut].create([MovieOut.model_validate(movie) for movie in movies], paging, total=count)
+    return MoviePage.create([Movie.model_validate(movie) for movie in movies], paging, total=count)
 
 
 @router.get(
@@ -50,9 +50,9 @@ async def list_movies(catalogue: Service, paging: Paging, query: Annotated[Movie
     summary="One movie",
     responses=responses(MovieNotFound),
 )
-async def get_movie(catalogue: Service, id: MovieId) -> MovieOut:  # noqa: A002 - the contract's name
+async def get_movie(catalogue: Service, id: MovieId) -> Movie:  # noqa: A002 - the contract's name
     """The movie with this id."""
-    return MovieOut.model_validate(await catalogue.movie(id))
+    return Movie.model_validate(await catalogue.movie(id))
 
 
 @router.post(
@@ -63,8 +63,8 @@ async def get_movie(catalogue: Service, id: MovieId) -> MovieOut:  # noqa: A002 
     | {200: {"headers": {"X-Search-Source": {"schema": {"type": "string", "enum": ["imdb", "omdb", "catalogue"]}}}}},
 )
 async def search_movies(
-    body: SearchIn, search: Annotated[MovieSearch, Depends(movie_search)], response: Response
-) -> list[MovieOut]:
+    body: MovieSearchRequest, search: Annotated[MovieSearch, Depends(movie_search)], response: Response
+) -> list[Movie]:
     """Up to ten films for a title, best first, each stored and complete.
 
     They come from the search provider of the service, enriched where they are new or out of date; where it cannot
@@ -72,7 +72,7 @@ async def search_movies(
     """
     found = await search.search(body.expression)
     response.headers["X-Search-Source"] = found.source
-    return [MovieOut.model_validate(movie) for movie in found.movies]
+    return [Movie.model_validate(movie) for movie in found.movies]
 
 
 @router.get("/structures/", operation_id="getStructures", summary="What filters can be filled with")

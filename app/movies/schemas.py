@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from app.core.ordering import ordering_check
+from app.core.pagination import Page
 from app.core.text import IsText, Text
 
 MAX_EXPRESSION_LENGTH = 255
@@ -80,7 +81,7 @@ People = Annotated[list[Person], _members("full_name")]
 UtcTime = Annotated[datetime, AfterValidator(lambda time: time.astimezone(UTC))]
 
 
-class MovieOut(BaseModel):
+class Movie(BaseModel):
     """A movie; what is unknown is null. Names keep upstream's order."""
 
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": INCEPTION})
@@ -113,13 +114,17 @@ class MovieOut(BaseModel):
     created_at: UtcTime
 
 
+class MoviePage(Page[Movie]):
+    """A page of movies."""
+
+
 def _not_blank(expression: str) -> str:
     if not expression.strip():
         raise PydanticCustomError("blank", "Say what to search for")
     return expression
 
 
-class SearchIn(BaseModel):
+class MovieSearchRequest(BaseModel):
     """What to search for."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"expression": "inception"}})
