@@ -1,13 +1,12 @@
 """The routers, gathered."""
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 
 from app.core import health
-from app.core.http import refuse_repeated_parameters
 from app.movies.router import router as movies
 
-router = APIRouter(dependencies=[Depends(refuse_repeated_parameters)])
+router = APIRouter()
 router.include_router(movies)
 router.include_router(health.router)
 

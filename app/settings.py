@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 
 # 256 bits: RFC 7518 section 3.2 asks an HS256 key for at least as many bits as its hash has.
 SECRET_KEY_MIN_BYTES = 32
+LIBPQ_ONLY = ("channel_binding", "connect_timeout", "gssencmode", "keepalives")
 SAMPLE_SECRETS = ("change", "django-insecure", "example", "replace", "sample", "secret", "your-")
 
 
@@ -56,8 +57,10 @@ class Settings(BaseSettings):
     imdb_api_url: str = "https://api.collectapi.com/imdb"
     omdb_api_key: SecretStr | None = None
     omdb_api_url: str = "https://www.omdbapi.com"
-    title_ttl_days: int = Field(30, ge=1, description="A stored title is fetched anew after so many days.")
-    unrated_title_ttl_hours: int = Field(24, ge=1, description="The same for a title without an IMDb rating.")
+    title_ttl_days: int = Field(30, ge=1, le=36_500, description="A stored title is fetched anew after so many days.")
+    unrated_title_ttl_hours: int = Field(
+        24, ge=1, le=876_000, description="The same for a title without an IMDb rating."
+    )
 
     @property
     def search_provider(self) -> Provider:
@@ -113,7 +116,7 @@ class Settings(BaseSettings):
 def asyncpg_url(text: str) -> URL:
     """`text` as an SQLAlchemy URL for asyncpg, whatever PostgreSQL driver it names.
 
-    libpq's `sslmode` parameter, which managed databases put into their URLs, is asyncpg's `ssl`.
+    Managed databases put libpq's parameters into their URLs: `sslmode` is asyncpg's `ssl`, others it does not have.
 
     Raises:
         sqlalchemy.exc.ArgumentError: `text` is no URL.
@@ -121,9 +124,9 @@ def asyncpg_url(text: str) -> URL:
     url = make_url(text)
     if url.get_backend_name() in {"postgres", "postgresql"}:
         url = url.set(drivername="postgresql+asyncpg")
-    if sslmode := url.query.get("sslmode"):
-        url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": sslmode})
-    return url
+    sslmode = url.query.get("sslmode")
+    url = url.difference_update_query(["sslmode", *LIBPQ_ONLY])
+    return url.update_query_dict({"ssl": sslmode}) if sslmode else url
 
 
 def load_settings() -> Settings:

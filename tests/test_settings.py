@@ -156,6 +156,7 @@ def test_names_are_read_in_any_case_and_foreign_ones_are_passed_over(monkeypatch
         ("postgresql:///d?host=/run/postgresql", "postgresql+asyncpg:///d?host=%2Frun%2Fpostgresql"),
         ("postgresql://u:p%40%2F@h/d", "postgresql+asyncpg://u:p%40%2F@h/d"),
         ("postgresql://h/d?sslmode=require", "postgresql+asyncpg://h/d?ssl=require"),
+        ("postgresql://h/d?connect_timeout=10&channel_binding=require", "postgresql+asyncpg://h/d"),
         ("postgresql://h/d?sslmode=verify-full&x=1", "postgresql+asyncpg://h/d?ssl=verify-full&x=1"),
     ],
 )

@@ -28,6 +28,8 @@ class FieldError(BaseModel):
     code: str = Field(description="Stable, for programs.", examples=["greater_than_equal"])
 
 
+# RFC 9110 section 15.5 renamed these, and Python followed with 3.13: the same words on every Python.
+TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 LIMIT_TOO_LOW = FieldError(
     field="limit", message="Input should be greater than or equal to 1", code="greater_than_equal"
 )
@@ -69,7 +71,7 @@ class HTTPProblem(Problem):
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
         self.status = status
-        self.code = HTTPStatus(status).phrase.lower().replace(" ", "_")
+        self.code = title(status).lower().replace(" ", "_")
 
 
 class InvalidInput(Problem):
@@ -108,12 +110,16 @@ class UnsupportedMediaType(Problem):
     detail = "The request's body must be JSON, sent as Content-Type: application/json."
 
 
+def title(status: int) -> str:
+    """A status in words."""
+    return TITLES.get(status) or HTTPStatus(status).phrase
+
+
 def problem_response(request: Request, problem: Problem) -> JSONResponse:
     """`problem` as the answer to `request`."""
-    status = HTTPStatus(problem.status)
     document: dict[str, Any] = {
         "type": "about:blank",
-        "title": status.phrase,
+        "title": title(problem.status),
         "status": problem.status,
         "detail": problem.detail,
         "code": problem.code,
@@ -129,9 +135,8 @@ def responses(*problems: type[Problem], fault: FieldError = LIMIT_TOO_LOW) -> di
     documents: dict[int | str, dict[str, Any]] = {}
     for problem in problems:
         model = InvalidInputDocument if issubclass(problem, InvalidInput) else ProblemDocument
-        status = HTTPStatus(problem.status)
         example = ProblemDocument(
-            title=status.phrase,
+            title=title(problem.status),
             status=problem.status,
             detail=problem.detail,
             code=problem.code,
@@ -141,7 +146,7 @@ def responses(*problems: type[Problem], fault: FieldError = LIMIT_TOO_LOW) -> di
             example |= {"detail": InvalidInput([fault]).detail, "errors": [fault.model_dump()]}
         response = documents.setdefault(
             problem.status,
-            {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": _schema(model), "examples": {}}}},
+            {"description": title(problem.status), "content": {MEDIA_TYPE: {"schema": _schema(model), "examples": {}}}},
         )
         response["content"][MEDIA_TYPE]["examples"][problem.code] = {"value": example}
     return documents

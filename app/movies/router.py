@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from app.core.database import DatabaseUnavailable, QueryTooSlow, Reading
+from app.core.http import refuse_repeated_parameters
 from app.core.pagination import Paging
 from app.core.problems import BodyTooLarge, FieldError, InvalidInput, UnsupportedMediaType, responses
 from app.movies.schemas import Movie, MoviePage, MovieQuery, MovieSearchRequest, Structures
@@ -37,6 +38,7 @@ Service = Annotated[Catalogue, Depends(open_catalogue, scope="function")]
     operation_id="listMovies",
     summary="Browse the catalogue",
     responses=responses(InvalidInput),
+    dependencies=[Depends(refuse_repeated_parameters)],
 )
 async def list_movies(catalogue: Service, paging: Paging, query: Annotated[MovieQuery, Query()]) -> MoviePage:
     """The stored movies, filtered and ordered. All filters can be combined."""

@@ -216,7 +216,7 @@ async def test_forwarded_addresses_may_come_in_several_headers() -> None:
 async def test_a_repeated_parameter_is_refused_and_named(client: httpx.AsyncClient) -> None:
     assert fields(await client.get("/movies/?limit=1&limit=2")) == {"limit"}
     assert fields(await client.get("/movies/?title=a&year=1&year=2&title=a&type=movie")) == {"title", "year"}
-    assert fields(await client.get("/structures/?a=1&a=1")) == {"a"}
+    assert (await client.get("/structures/?a=1&a=1")).status_code == 200  # where none is read, none is refused
 
 
 def test_an_id_in_a_path_is_written_as_it_is_read() -> None:

@@ -147,6 +147,9 @@ async def test_pages_of_forgiven_results_repeat_and_lose_nothing(client: httpx.A
     assert imdb_ids(await listed(client, 100, search="teh")) == found
 
 
+MANY_WORDS = (
+    "eins zwei drei vier fuenf sechs sieben acht neun zehn elf zwoelf dreizehn vierzehn fuenfzehn sechzehn siebzehn"
+)
 LONG = "rindfleischetikettierungsueberwachung"
 TITLES = {
     "tt1000001": "Сталкер",
@@ -164,6 +167,7 @@ TITLES = {
     "tt1000013": "zorro abc",
     "tt1000014": "zorro abc and a much longer tail",
     "tt1000015": "zorro abc def gh ij",
+    "tt1000016": MANY_WORDS,
 }
 SEARCHES = {
     "сталкир": {"tt1000001"},
@@ -193,6 +197,10 @@ SEARCHES = {
     "back\\slahs": {"tt1000011"},
     "snake-case": {"tt1000012"},
     "snak_ecase": {"tt1000012"},
+    MANY_WORDS: {"tt1000016"},
+    "einz" + MANY_WORDS[4:]: set(),  # in over 16 words nothing is forgiven
+    "einz" + MANY_WORDS[4:].removesuffix(" siebzehn"): {"tt1000016"},
+    "einz " * 30 + "zwie " * 20: {"tt1000016"},  # one that is repeated counts once
     "\\y\\m": set(),
     "[[:alpha:]]": set(),
     "(((": set(),
