@@ -1,0 +1,28 @@
+"""The address that a client is counted by."""
+
+import ipaddress
+
+from starlette.requests import Request
+
+# RFC 6177: a site gets a /64 at least, so one subscriber has 2^64 addresses to come from.
+IPV6_SITE_BITS = 64
+
+
+def client_address(request: Request) -> str:
+    """Who asks, as an address; an IPv6 network of one subscriber is one client.
+
+    `ForwardedHeaders` has seen to trusted proxies before. A peer on a Unix socket without a proxy's word is "local".
+
+    >>> client_address(Request({"type": "http", "client": ("2001:db8::1:2:3:4", 0)}))
+    '2001:db8::/64'
+    """
+    host = request.client.host if request.client else "local"
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped:  # as a socket for both families names an IPv4 peer
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address), IPV6_SITE_BITS), strict=False))
