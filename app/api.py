@@ -3,10 +3,16 @@
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 
+from app.account_data.router import router as account_data
+from app.auth.google_router import router as google
+from app.auth.router import router as accounts
 from app.core import health
 from app.movies.router import router as movies
 
 router = APIRouter()
+router.include_router(accounts)
+router.include_router(google)
+router.include_router(account_data)
 router.include_router(movies)
 router.include_router(health.router)
 

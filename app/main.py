@@ -9,8 +9,14 @@ from fastapi import FastAPI
 from fastapi_pagination import add_pagination
 from starlette.middleware.cors import CORSMiddleware
 
+from app.account_data.service import AccountData
+from app.admin import site
 from app.api import router
-from app.core import health, problems
+from app.auth.google import GoogleSignIn
+from app.auth.passwords import Passwords
+from app.auth.service import Accounts
+from app.auth.tokens import TokenIssuer
+from app.core import health, problems, throttling
 from app.core.database import Database, database_url
 from app.core.docs import documented_app
 from app.core.http import AllowedHosts, BodyLimit, ForwardedHeaders, HeadAsGet
@@ -20,11 +26,12 @@ from app.movies.enrichment import Enrichment, Freshness
 from app.movies.search import MovieSearch
 from app.settings import Settings, load_settings
 from app.upstream.services import upstream_services
+from app.work import working
 
 # The largest body that an operation takes is under two kilobytes; what is over this is refused as it arrives.
 MAX_BODY_BYTES = 64 * 1024
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
-EXPOSED_HEADERS = ["Retry-After", "X-Request-ID", "X-Search-Source"]
+EXPOSED_HEADERS = ["Retry-After", "X-Request-ID", "X-Search-Source", *throttling.HEADERS]
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -45,12 +52,26 @@ def create_app(settings: Settings) -> FastAPI:
                 enrichment = Enrichment(database, upstream.titles, Freshness.configured(settings))
                 search = MovieSearch(database, upstream.provider, enrichment)
             stack.push_async_callback(search.close)
-            yield {"database": database, "movie_search": search}
+            if settings.run_jobs:
+                await stack.enter_async_context(working(settings, url))
+            tokens = TokenIssuer.configured(settings)
+            accounts = Accounts(database, Passwords(), tokens)
+            yield {
+                "settings": settings,
+                "database": database,
+                "movie_search": search,
+                "token_issuer": tokens,
+                "accounts": accounts,
+                "account_data": AccountData(database, accounts),
+                "throttles": throttling.Throttles.configured(settings),
+                "google_sign_in": GoogleSignIn.configured(settings, database, accounts, upstream.google),
+            }
 
     app = documented_app(lifespan=lifespan, max_body_size=MAX_BODY_BYTES)
     # The routes keep that limit; the application's own would answer in plain text, outside of every handler.
     app.max_body_size = None
     app.include_router(router)
+    site.mount(app, settings)
     add_pagination(app)
     problems.install(app)
     # The last added is the first to see a request.

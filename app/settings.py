@@ -4,18 +4,34 @@ A value comes from the environment, else from a `.env` file in the working direc
 `load_settings` stops the start with one clear line when a value is unsafe or contradicts another.
 """
 
+import re
+import secrets
+from email.utils import parseaddr
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError, model_validator
+from limits import RateLimitItem, parse_many
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    InstanceOf,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 # 256 bits: RFC 7518 section 3.2 asks an HS256 key for at least as many bits as its hash has.
 SECRET_KEY_MIN_BYTES = 32
+# As browsers write it (RFC 6454 section 6.1): no path, and no slash at its end.
+ORIGIN = re.compile(r"https?://[^/?#@\s]+", re.IGNORECASE)
 LIBPQ_ONLY = ("channel_binding", "connect_timeout", "gssencmode", "keepalives")
 SAMPLE_SECRETS = ("change", "django-insecure", "example", "replace", "sample", "secret", "your-")
 
@@ -28,6 +44,32 @@ _COMMA_SEPARATED = NoDecode, BeforeValidator(_split)
 Strings = Annotated[list[str], *_COMMA_SEPARATED]
 Networks = Annotated[list[IPvAnyNetwork], *_COMMA_SEPARATED]
 Provider = Literal["imdb", "omdb", "catalogue"]
+# A throttle keeps the time of each entry, so this many times in memory for each of its keys.
+MOST_IN_A_WINDOW = 10_000
+LONGEST_WINDOW_SECONDS = 31 * 24 * 3600
+
+
+def _rates(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    fault = "must read like 10/minute (second, minute, hour or day), from 1 to 10000 of them"
+    try:
+        rates = parse_many(value)
+    except ValueError:
+        raise ValueError(fault) from None
+    if not all(1 <= r.amount <= MOST_IN_A_WINDOW and 1 <= r.get_expiry() <= LONGEST_WINDOW_SECONDS for r in rates):
+        raise ValueError(fault)
+    return rates
+
+
+Rates = Annotated[list[InstanceOf[RateLimitItem]], NoDecode, BeforeValidator(_rates)]
+
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_PAGE = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?([/?#][a-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 class Settings(BaseSettings):
@@ -37,11 +79,15 @@ class Settings(BaseSettings):
 
     debug: bool = False
     secret_key: SecretStr = Field(SecretStr(""), validation_alias=AliasChoices("SECRET_KEY", "DJANGO_KEY"))
+    secret_key_fallbacks: Annotated[list[SecretStr], *_COMMA_SEPARATED] = []
+    access_token_minutes: int = Field(60, ge=1)
+    refresh_token_days: int = Field(7, ge=1)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     data_dir: Path = Path(".data")
 
     allowed_hosts: Strings = ["localhost", "127.0.0.1", "[::1]"]
     cors_allowed_origins: Strings = []
+    csrf_trusted_origins: Strings = Field([], description="Beside its own, the admin's forms are taken from these.")
     trusted_proxies: Networks = [IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")]
 
     database_url: SecretStr | None = None
@@ -61,6 +107,38 @@ class Settings(BaseSettings):
     unrated_title_ttl_hours: int = Field(
         24, ge=1, le=876_000, description="The same for a title without an IMDb rating."
     )
+
+    throttle_login: Rates = Field(
+        parse_many("30/minute,10/minute"),
+        max_length=2,
+        description="Attempts from an address; after a comma, failures for one account from it. One is for both.",
+    )
+    throttle_signup: Rates = Field(parse_many("20/hour"), max_length=1, description="Signups from an address.")
+    throttle_reset: Rates = Field(
+        parse_many("20/hour,5/hour"),
+        max_length=2,
+        description="Reset and verification mails asked for from an address; after a comma, those to one account.",
+    )
+
+    frontend_url: str | None = None
+    oauth_redirect_origins: Strings = []
+    google_client_id: str | None = None
+    google_client_secret: SecretStr | None = None
+    google_discovery_url: str = "https://accounts.google.com/.well-known/openid-configuration"
+    email_host: str | None = None
+    email_port: int = Field(587, ge=1, le=65535)
+    email_host_user: str | None = None
+    email_host_password: SecretStr | None = None
+    email_use_tls: bool = Field(default=True, description="Insist on STARTTLS; on port 465 it is TLS from the start.")
+    email_from: str | None = None
+    email_folder: Path | None = Field(None, description="Without EMAIL_HOST: mails are written here, to be read.")
+    run_jobs: bool = Field(default=True, description="Work behind the request is done in the web process too.")
+
+    @property
+    def mail_sender(self) -> str:
+        """The From header: as set, else the mail server's user where that is an address."""
+        user = self.email_host_user or ""
+        return self.email_from or f"Movie Finder <{user if '@' in user else 'movie-finder@localhost'}>"
 
     @property
     def search_provider(self) -> Provider:
@@ -85,6 +163,7 @@ class Settings(BaseSettings):
     def _secret_key_is_safe(self) -> Self:
         key = self.secret_key.get_secret_value()
         if self.debug:
+            self.secret_key = SecretStr(key or secrets.token_hex(32))  # for as long as this process runs
             return self
         if not key:
             raise ValueError("SECRET_KEY is not set (at least 32 random bytes; `openssl rand -hex 32` makes one)")
@@ -92,6 +171,12 @@ class Settings(BaseSettings):
             raise ValueError(f"SECRET_KEY is shorter than {SECRET_KEY_MIN_BYTES} bytes")
         if key.lower().startswith(SAMPLE_SECRETS):
             raise ValueError("SECRET_KEY is a sample value; make one of your own (`openssl rand -hex 32`)")
+        return self
+
+    @model_validator(mode="after")
+    def _csrf_trusted_origins_are_origins(self) -> Self:
+        if not all(ORIGIN.fullmatch(origin) for origin in self.csrf_trusted_origins):
+            raise ValueError("CSRF_TRUSTED_ORIGINS holds what is no origin (https://example.com, without a path)")
         return self
 
     @model_validator(mode="after")
@@ -111,6 +196,47 @@ class Settings(BaseSettings):
             name = self.movie_search_provider
             raise ValueError(f"MOVIE_SEARCH_PROVIDER={name} needs {name.upper()}_API_KEY")
         return self
+
+    @model_validator(mode="after")
+    def _mail_settings_agree(self) -> Self:
+        if bool(self.email_host_user) != bool(self.email_host_password):
+            raise ValueError("EMAIL_HOST_USER and EMAIL_HOST_PASSWORD go together")
+        address = parseaddr(self.mail_sender)[1]
+        if not all(address.rpartition("@")) or not self.mail_sender.isprintable():
+            raise ValueError("EMAIL_FROM is no address (name@example.com, or Name <name@example.com>)")
+        if self.frontend_url and not web_origin(self.frontend_url):
+            raise ValueError("FRONTEND_URL is no address of a page (https://app.example.com)")
+        return self
+
+    @model_validator(mode="after")
+    def _google_settings_agree(self) -> Self:
+        if bool(self.google_client_id) != bool(self.google_client_secret):
+            raise ValueError("GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET go together")
+        for origin in self.oauth_redirect_origins:
+            if not web_origin(origin) or urlsplit(origin).path.strip("/"):
+                raise ValueError("OAUTH_REDIRECT_ORIGINS holds what is no origin (https://app.example.com)")
+        # Who answers there says who somebody is.
+        host = urlsplit(web_origin(self.google_discovery_url) or "").hostname
+        if not self.google_discovery_url.startswith("https://") and not self.debug and host not in LOOPBACK:
+            raise ValueError("GOOGLE_DISCOVERY_URL must begin with https://")
+        return self
+
+
+def web_origin(url: str) -> str | None:
+    """The origin of a page's address (RFC 6454): scheme, host and port; None where browsers could read it otherwise.
+
+    So there is no user, and no character that an address cannot have (RFC 3986), such as a backslash or a blank: what
+    one parser takes for the host, another takes for something else.
+
+    >>> web_origin("https://App.example.com:443/page?a=b")
+    'https://app.example.com'
+    >>> web_origin("https://app.example.com@evil.example/")
+    """
+    match = _PAGE.fullmatch(url)
+    if match is None:
+        return None
+    scheme, host, port = match["scheme"].lower(), match["host"].lower(), int(match["port"] or 0)
+    return f"{scheme}://{host}" + (f":{port}" if port and port != _DEFAULT_PORTS[scheme] else "")
 
 
 def asyncpg_url(text: str) -> URL:

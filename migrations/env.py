@@ -5,8 +5,10 @@ import asyncio
 from alembic import context
 from sqlalchemy import URL, Connection, text
 
+from app.auth import models as auth_models  # noqa: F401 - their tables are in Base.metadata
 from app.core.database import Base, Database, database_url
-from app.movies import models  # noqa: F401 - its tables are in Base.metadata
+from app.core.job_queue import QUEUE_TABLES
+from app.movies import models as movie_models  # noqa: F401
 from app.movies.trigrams import TRIGRAM_INDEXES, create_trigram_indexes
 from app.settings import load_settings
 
@@ -29,7 +31,7 @@ def migrate(connection: Connection) -> None:
 
 def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
     """Whether a comparison with the models looks at this object."""
-    return not (kind == "index" and name in TRIGRAM_INDEXES)
+    return not ((kind == "index" and name in TRIGRAM_INDEXES) or (kind == "table" and name in QUEUE_TABLES))
 
 
 async def migrate_online(url: URL | str) -> None:

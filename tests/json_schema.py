@@ -63,6 +63,7 @@ def _fault(document: Schema, keyword: str, wanted: Json, value: Json, at: str) -
         "maximum": lambda: value <= wanted,
         "minLength": lambda: len(value) >= wanted,
         "maxLength": lambda: len(value) <= wanted,
+        "pattern": lambda: re.search(wanted, value) is not None,
         "format": lambda: _has_format(wanted, value),
     }
     return [] if checks[keyword]() else [f"{at}: {keyword} {wanted!r} does not hold for {value!r}"]
@@ -71,6 +72,10 @@ def _fault(document: Schema, keyword: str, wanted: Json, value: Json, at: str) -
 def _has_format(name: str, value: str) -> bool:
     if name == "date":
         return date.fromisoformat(value).isoformat() == value
+    if name == "email":
+        return re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value) is not None
+    if name == "password":  # says how to show it
+        return True
     assert name == "date-time", name
     rfc_3339 = re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", value)
     return rfc_3339 is not None and datetime.fromisoformat(value).tzinfo is not None
@@ -84,6 +89,10 @@ def example(document: Schema, schema: Schema) -> Json:
             return schema[keyword]
     if "examples" in schema:
         return schema["examples"][0]
+    if "anyOf" in schema:
+        return example(document, schema["anyOf"][0])
+    if schema.get("type") == "null":
+        return None
     if schema.get("type") == "object":
         return {name: example(document, member) for name, member in schema["properties"].items()}
     if schema.get("type") == "array":

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.async_api import Browser, Page, Route, async_playwright, expect
 from sqlalchemy import URL
@@ -70,3 +71,22 @@ async def test_redoc_shows_every_operation_with_the_network_cut_off(page: Page) 
     for summary in ("Browse the catalogue", "One movie", "Search by title"):
         await expect(page.get_by_role("heading", name=summary)).to_be_visible()
     assert {url.split("/")[2] for url in reached} == {page.url.split("/")[2]}
+
+
+async def test_the_authorize_button_logs_in_and_a_protected_operation_answers(page: Page, service: Service) -> None:
+    person = {"email": "ada@example.com", "password": "a long walk at night"}
+    async with httpx.AsyncClient(base_url=service.url) as client:
+        assert (await client.post("/signup/", json=person)).status_code == 201
+    await page.goto("/api/swagger/")
+    await page.get_by_role("button", name="Authorize", exact=True).first.click()
+    form = page.locator(".auth-container")
+    await form.locator("#oauth_username").fill(person["email"])
+    await form.locator("#oauth_password").fill(person["password"])
+    await form.get_by_role("button", name="Apply given OAuth2 credentials").click()
+    await expect(form).to_contain_text("Authorized")
+    await page.get_by_role("button", name="Close").click()
+    operation = page.locator("#operations-accounts-getPersonalInfo")
+    await operation.click()
+    await operation.get_by_role("button", name="Try it out").click()
+    await operation.get_by_role("button", name="Execute").click()
+    await expect(operation.locator(".live-responses-table")).to_contain_text(person["email"])

@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.accounts import CHEAP, GENEROUS
 from tests.json_schema import Json, resolved
 from tests.json_schema import example as example_of
 from tests.problem_documents import fields, problem
@@ -91,10 +92,41 @@ BODIES: dict[str, Any] = {
 }
 
 
+JSON: Headers = [(b"content-type", b"application/json")]
+HERSELF = {"email": "grace@example.com", "password": "a slow dance on a roof"}
+# tests/auth/test_google.py sends hostile parameters there, to a service with a provider.
+GOOGLE = "/accounts/google/"
+# What becomes of a body whose form is right: the examples' tokens and codes are not there.
+OUTCOMES = {
+    "/signup/": {201, 409},
+    "/token/": {200, 401},  # the signups before have made one with the examples' address
+    "/token/refresh/": {401},
+    "/token/revoke/": {204},
+    "/token/oauth/": {401},
+    "/users/change_password/": {400},
+    "/users/verify_email/": {400},
+    "/users/reset_password/": {202},
+    "/users/reset_password/confirm/": {400},
+    "/users/me/": {400},
+    "/users/me/delete/": {400},
+    "/movies/search/": {200},
+}
+
+
 @pytest.fixture(scope="module")
 async def client(administrator: AsyncEngine, filled: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with sample_application(administrator, filled) as (_, client):
-        yield client
+    with pytest.MonkeyPatch.context() as patch:  # hundreds of passwords are tried here
+        patch.setattr("app.auth.passwords.Argon2Hasher", CHEAP)
+        async with sample_application(administrator, filled, **GENEROUS) as (_, client):
+            await client.post("/signup/", json=HERSELF)
+            yield client
+
+
+@pytest.fixture(scope="module")
+async def sender(client: httpx.AsyncClient) -> Headers:
+    """The headers of an account whose password is not the one of the examples."""
+    access = (await client.post("/token/", json=HERSELF)).json()["access"]
+    return [*JSON, (b"authorization", f"Bearer {access}".encode())]
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +141,7 @@ def check(response: httpx.Response, case: object) -> None:
     if response.status_code >= 400:
         problem(response, response.status_code, case=case)
     else:
-        assert response.status_code in {200, 307}, case
+        assert response.status_code in {200, 201, 202, 204, 307}, case
     for value in response.headers.values():
         assert "\r" not in value, case
         assert "\n" not in value, case
@@ -132,12 +164,11 @@ def parameters(document: dict[str, Any], kind: str) -> list[tuple[str, str, str,
     found = []
     for method, path, operation in operations(document):
         body = json.dumps(body_of(document, operation)).encode() if "requestBody" in operation else b""
+        if path.startswith(GOOGLE):
+            continue
         found += [(method, path, p["name"], body) for p in operation.get("parameters", []) if p["in"] == kind]
     assert found
     return found
-
-
-JSON: Headers = [(b"content-type", b"application/json")]
 
 
 @pytest.mark.parametrize("case", VALUES)
@@ -191,25 +222,28 @@ def body_cases(document: dict[str, Any]) -> Iterator[tuple[str, str, str, bytes]
 
 
 async def test_every_member_of_a_body_takes_a_value_or_refuses_it_by_name(
-    client: httpx.AsyncClient, document: dict[str, Any]
+    client: httpx.AsyncClient, document: dict[str, Any], sender: Headers
 ) -> None:
     refused = 0
     for method, path, member, body in body_cases(document):
-        response = await raw_request(client, method, path, body, JSON)
+        response = await raw_request(client, method, path, body, sender)
         case = (path, member, body[:200])
         check(response, case)
-        if response.status_code != 200:
+        if response.status_code not in OUTCOMES[path]:
             refused += 1
             assert {field.partition(".")[0] for field in fields(response, case=case)} == {member}, case
     assert refused > 10
 
 
-async def test_a_body_cut_anywhere_is_refused(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
+async def test_a_body_cut_anywhere_is_refused(
+    client: httpx.AsyncClient, document: dict[str, Any], sender: Headers
+) -> None:
     for method, path, operation in operations(document):
         if "requestBody" in operation:
             whole = json.dumps(body_of(document, operation)).encode()
-            for length in range(len(whole)):
-                response = await raw_request(client, method, path, whole[:length], JSON)
+            shortest = 0 if operation["requestBody"].get("required") else 1
+            for length in range(shortest, len(whole)):
+                response = await raw_request(client, method, path, whole[:length], sender)
                 assert fields(response, case=whole[:length]) == {"body"}, whole[:length]
 
 
@@ -264,3 +298,4 @@ async def test_any_header_gets_an_answer(client: httpx.AsyncClient, name: bytes,
 
 async def test_nothing_was_changed_by_all_that(client: httpx.AsyncClient) -> None:
     assert (await client.get("/movies/?limit=1")).json()["count"] == 464
+    assert (await client.post("/token/", json=HERSELF)).status_code == 200

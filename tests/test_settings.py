@@ -103,7 +103,13 @@ def test_the_defaults_suit_a_trial_on_ones_own_machine() -> None:
     assert settings.log_level == "INFO"
 
 
-@pytest.mark.parametrize("key", ["", "short", "changeme", "django-insecure-0123456789abcdef0123456789"])
+def test_debug_without_a_key_makes_one_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [load(monkeypatch, DEBUG="true", SECRET_KEY="").secret_key.get_secret_value() for _ in range(2)]
+    assert len(made[0]) == len(made[1]) == 64
+    assert made[0] != made[1]
+
+
+@pytest.mark.parametrize("key", ["short", "changeme", "django-insecure-0123456789abcdef0123456789"])
 def test_debug_takes_any_key(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     assert load(monkeypatch, DEBUG="true", SECRET_KEY=key).secret_key.get_secret_value() == key
 

@@ -20,6 +20,7 @@ and on 422 `errors` names the fields. Every answer has an `X-Request-ID`; name i
 """
 
 TAGS = [
+    {"name": "accounts", "description": "Sign up, log in, stay in. Tokens go into the `Authorization` header."},
     {"name": "movies", "description": "The catalogue, and the search that fills it."},
     {"name": "health", "description": "For orchestrators."},
 ]

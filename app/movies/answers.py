@@ -42,6 +42,10 @@ class SearchAnswerRepository:
         # An empty answer comes as one row of nulls, and so does a movie that is no longer stored.
         return [row for row in answer if row.id is not None] if answer else None
 
+    async def purge(self) -> None:
+        """Drop every answer that has expired."""
+        await self._session.execute(delete(SearchAnswer).where(SearchAnswer.stored_at < func.now() - KEPT))
+
     async def put(self, provider: str, expression: str, movie_ids: Sequence[int]) -> None:
         """Keep an answer, and drop some that have expired."""
         expired = (

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 from app.settings import Settings
 from app.upstream.collectapi import CollectApi
+from app.upstream.google import Google
 from app.upstream.omdb import Omdb
 
 # A search makes two calls one after the other, and answers within 10 seconds.
 CALL_DEADLINE_SECONDS = 4.0
+# Somebody looks at an empty page meanwhile.
+GOOGLE_DEADLINE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +22,19 @@ class UpstreamServices:
     Attributes:
         provider: who finds titles by their words; None where the catalogue does.
         titles: who knows titles by their id; None without any key.
+        google: whom people may log in with; None without a client id.
     """
 
     provider: Omdb | CollectApi | None
     titles: Omdb | CollectApi | None
+    google: Google | None
 
 
 @asynccontextmanager
 async def upstream_services(settings: Settings) -> AsyncIterator[UpstreamServices]:
     """The clients, open for as long as the block runs."""
     async with AsyncExitStack() as stack:
-        omdb = imdb = None
+        omdb = imdb = google = None
         if settings.omdb_api_key:
             key = settings.omdb_api_key.get_secret_value()
             omdb = Omdb(settings.omdb_api_url, key, deadline=CALL_DEADLINE_SECONDS)
@@ -38,5 +43,10 @@ async def upstream_services(settings: Settings) -> AsyncIterator[UpstreamService
             key = settings.imdb_api_key.get_secret_value()
             imdb = CollectApi(settings.imdb_api_url, key, deadline=CALL_DEADLINE_SECONDS)
             stack.push_async_callback(imdb.close)
+        if settings.google_client_id and settings.google_client_secret:
+            secret = settings.google_client_secret.get_secret_value()
+            discovery = settings.google_discovery_url
+            google = Google(settings.google_client_id, secret, discovery, deadline=GOOGLE_DEADLINE_SECONDS)
+            stack.push_async_callback(google.close)
         provider = {"imdb": imdb, "omdb": omdb, "catalogue": None}[settings.search_provider]
-        yield UpstreamServices(provider=provider, titles=omdb or imdb)
+        yield UpstreamServices(provider=provider, titles=omdb or imdb, google=google)

@@ -17,6 +17,8 @@ class Call:
     parameters: dict[str, str]
     headers: dict[str, str]
     target: str = ""
+    method: str = "GET"
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -100,11 +102,13 @@ class LoopbackServer:
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request of the connection; False ends the connection."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        target = head[0].split(" ")[1]
+        method, target, _ = head[0].split(" ")
         split = urlsplit(target)
         fields = [line.split(": ", 1) for line in head[1:] if line]
         headers = {name.lower(): value for name, value in fields}
-        call = Call(split.path, dict(parse_qsl(split.query, keep_blank_values=True)), headers, target)
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+        parameters = dict(parse_qsl(split.query, keep_blank_values=True))
+        call = Call(split.path, parameters, headers, target, method, body)
         self.calls.append(call)
         self._arrival.set()
         self.waves += self.in_flight == 0

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.core import schema
-from app.core.database import WriteConflict
+from app.core.database import Database, WriteConflict
+from app.core.job_queue import QueueConnection, queue_queries
 from app.movies.trigrams import TRIGRAM_INDEXES, create_trigram_indexes
 from tests.conftest import MIGRATIONS, ROOT, alembic, new_database
 
@@ -51,6 +52,16 @@ async def test_every_migration_goes_up_down_and_up(administrator: AsyncEngine) -
 
 async def test_models_and_migrations_agree(empty_url: URL) -> None:
     await asyncio.to_thread(alembic, empty_url, command.check)
+
+
+async def test_the_installed_pgqueuer_has_nothing_to_change_in_the_tables_that_the_migrations_make(
+    empty_url: URL,
+) -> None:
+    database = Database(empty_url, pool_size=1)
+    queue = QueueConnection(database)
+    assert (await queue_queries(queue).plan_upgrade()).statements == ()
+    await queue.close()
+    await database.close()
 
 
 async def test_starts_at_the_same_moment_migrate_once(administrator: AsyncEngine) -> None:
