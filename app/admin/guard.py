@@ -55,7 +55,7 @@ class Nonces(Extension):
 
     _element = re.compile(r"<(script|style)\b(?![^>]*\bsrc=)")
 
-    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002 - Jinja's signature
         return self._element.sub(r'<\1 nonce="{{ request.state.csp_nonce }}"', source)
 
 

@@ -89,7 +89,7 @@ class StaffLogin(AuthProvider):
             return None
         return StaffMember(username=user.email, id=user.id)
 
-    async def login(self, username: str, password: str, remember_me: bool, request: Request) -> Response:  # noqa: ARG002, FBT001
+    async def login(self, username: str, password: str, remember_me: bool, request: Request) -> Response:  # noqa: ARG002, FBT001 - starlette-admin's signature
         """Begin a session, and lead to where the visitor wanted to go.
 
         Raises:

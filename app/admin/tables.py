@@ -116,7 +116,7 @@ class TableView(BaseModelView):
         async with _database(request).reading() as session:
             return await self.rows(session, Listing(q, ordering, limit, skip))
 
-    async def count(self, request: Request, q: str | None = None, filters: FilterGroup | None = None) -> int:  # noqa: ARG002
+    async def count(self, request: Request, q: str | None = None, filters: FilterGroup | None = None) -> int:  # noqa: ARG002 - starlette-admin's signature
         if not valid_text(q or ""):
             return 0
         async with _database(request).reading() as session:
@@ -154,16 +154,16 @@ class TableView(BaseModelView):
             raise HTTPException(404)  # somebody else has deleted it meanwhile
         return row
 
-    async def repr(self, obj: object, request: Request) -> str:  # noqa: ARG002
+    async def repr(self, obj: object, request: Request) -> str:  # noqa: ARG002 - starlette-admin's signature
         return str(getattr(obj, self.named_by))
 
-    def can_create(self, request: Request) -> bool:  # noqa: ARG002
+    def can_create(self, request: Request) -> bool:  # noqa: ARG002 - starlette-admin's signature
         return False
 
-    def can_import(self, request: Request) -> bool:  # noqa: ARG002
+    def can_import(self, request: Request) -> bool:  # noqa: ARG002 - starlette-admin's signature
         return False
 
-    def can_export(self, request: Request) -> bool:  # noqa: ARG002
+    def can_export(self, request: Request) -> bool:  # noqa: ARG002 - starlette-admin's signature
         return False
 
 

@@ -52,7 +52,7 @@ class TierView(TableView):
         tiers = await TierAdministrationRepository(session).all()
         return tiers[listing.offset : listing.offset + listing.limit]
 
-    async def total(self, session: AsyncSession, search: str | None) -> int:  # noqa: ARG002
+    async def total(self, session: AsyncSession, search: str | None) -> int:  # noqa: ARG002 - starlette-admin's signature
         return len(await TierAdministrationRepository(session).all())
 
     async def row(self, session: AsyncSession, pk: int) -> AdminRow | None:
@@ -67,5 +67,5 @@ class TierView(TableView):
     async def remove(self, request: Request, pk: int) -> None:
         await administration(request).delete_tier(pk, by=staff_id(request))
 
-    def can_create(self, request: Request) -> bool:  # noqa: ARG002
+    def can_create(self, request: Request) -> bool:  # noqa: ARG002 - starlette-admin's signature
         return True
