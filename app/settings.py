@@ -8,68 +8,26 @@ import re
 import secrets
 from email.utils import parseaddr
 from functools import cached_property
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from limits import RateLimitItem, parse_many
-from pydantic import (
-    AliasChoices,
-    BeforeValidator,
-    Field,
-    InstanceOf,
-    IPvAnyNetwork,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy import URL, make_url
+from limits import parse_many
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import URL
 from sqlalchemy.exc import ArgumentError
+
+from app.setting_values import PRIVATE_NETWORKS, Networks, Rates, RedisUrl, Secrets, Strings, asyncpg_url, web_origin
 
 # 256 bits: RFC 7518 section 3.2 asks an HS256 key for at least as many bits as its hash has.
 SECRET_KEY_MIN_BYTES = 32
 # As browsers write it (RFC 6454 section 6.1): no path, and no slash at its end.
 ORIGIN = re.compile(r"https?://[^/?#@\s]+", re.IGNORECASE)
-LIBPQ_ONLY = ("channel_binding", "connect_timeout", "gssencmode", "keepalives")
 SAMPLE_SECRETS = ("change", "django-insecure", "example", "replace", "sample", "secret", "your-")
-
-
-def _split(value: object) -> object:
-    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
-
-
-_COMMA_SEPARATED = NoDecode, BeforeValidator(_split)
-Strings = Annotated[list[str], *_COMMA_SEPARATED]
-Networks = Annotated[list[IPvAnyNetwork], *_COMMA_SEPARATED]
-Provider = Literal["imdb", "omdb", "catalogue"]
-# A throttle keeps the time of each entry, so this many times in memory for each of its keys.
-MOST_IN_A_WINDOW = 10_000
-LONGEST_WINDOW_SECONDS = 31 * 24 * 3600
-
-
-def _rates(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    fault = "must read like 10/minute (second, minute, hour or day), from 1 to 10000 of them"
-    try:
-        rates = parse_many(value)
-    except ValueError:
-        raise ValueError(fault) from None
-    if not all(1 <= r.amount <= MOST_IN_A_WINDOW and 1 <= r.get_expiry() <= LONGEST_WINDOW_SECONDS for r in rates):
-        raise ValueError(fault)
-    return rates
-
-
-Rates = Annotated[list[InstanceOf[RateLimitItem]], NoDecode, BeforeValidator(_rates)]
-
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-_PAGE = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?([/?#][a-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?",
-    re.IGNORECASE | re.ASCII,
-)
+Provider = Literal["imdb", "omdb", "catalogue"]
 
 
 class Settings(BaseSettings):
@@ -79,7 +37,7 @@ class Settings(BaseSettings):
 
     debug: bool = False
     secret_key: SecretStr = Field(SecretStr(""), validation_alias=AliasChoices("SECRET_KEY", "DJANGO_KEY"))
-    secret_key_fallbacks: Annotated[list[SecretStr], *_COMMA_SEPARATED] = []
+    secret_key_fallbacks: Secrets = []
     access_token_minutes: int = Field(60, ge=1)
     refresh_token_days: int = Field(7, ge=1)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -97,6 +55,12 @@ class Settings(BaseSettings):
     db_host: str = "localhost"
     db_port: int = Field(5432, ge=1, le=65535)
     db_pool_size: int = Field(8, ge=1, le=200)
+    sql_guard: Literal["off", "log", "error"] = Field(
+        "log", description="Tell of a request's slow or repeated SQL; `error` fails a request that repeats a statement."
+    )
+    slow_sql_milliseconds: int = Field(500, ge=1)
+    repeated_sql: int = Field(10, ge=1, description="A request may execute one statement so often.")
+    redis_url: RedisUrl | None = Field(None, description="The throttles of all processes count there.")
 
     movie_search_provider: Literal["auto", "imdb", "omdb", "catalogue"] = "auto"
     imdb_api_key: SecretStr | None = None
@@ -108,6 +72,30 @@ class Settings(BaseSettings):
         24, ge=1, le=876_000, description="The same for a title without an IMDb rating."
     )
 
+    import_daily_lookups: int = Field(
+        500,
+        ge=0,
+        le=10_000_000,
+        description="Upstream calls of all imports together in a day (UTC); 0: what is not stored is not found.",
+    )
+
+    metrics_enabled: bool = True
+    metrics_allowed_networks: Networks = [*map(ip_network, PRIVATE_NETWORKS)]
+
+    anthropic_api_key: SecretStr | None = None
+    anthropic_base_url: str = "https://api.anthropic.com"
+    anthropic_model: str = Field("claude-sonnet-5-5", description="One that knows structured outputs and effort.")
+    max_prompt_tokens_length: int = Field(1000, ge=1, description="An AI search in more tokens finds nothing.")
+    ai_timeout_seconds: float = Field(30, ge=1, le=600, description="An AI search ends within this.")
+
+    throttle_search_ua: Rates = Field(
+        parse_many("10/day"), max_length=1, description="Searches by one User-Agent from one address."
+    )
+    throttle_search_ip: Rates = Field(parse_many("20/day"), max_length=1, description="Searches from one address.")
+    throttle_ai_ua: Rates = Field(
+        parse_many("2/day"), max_length=1, description="AI searches by one User-Agent from one address."
+    )
+    throttle_ai_ip: Rates = Field(parse_many("6/day"), max_length=1, description="AI searches from one address.")
     throttle_login: Rates = Field(
         parse_many("30/minute,10/minute"),
         max_length=2,
@@ -198,6 +186,12 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _anthropic_has_an_address(self) -> Self:
+        if not web_origin(self.anthropic_base_url):
+            raise ValueError("ANTHROPIC_BASE_URL is no address (https://api.anthropic.com)")
+        return self
+
+    @model_validator(mode="after")
     def _mail_settings_agree(self) -> Self:
         if bool(self.email_host_user) != bool(self.email_host_password):
             raise ValueError("EMAIL_HOST_USER and EMAIL_HOST_PASSWORD go together")
@@ -220,39 +214,6 @@ class Settings(BaseSettings):
         if not self.google_discovery_url.startswith("https://") and not self.debug and host not in LOOPBACK:
             raise ValueError("GOOGLE_DISCOVERY_URL must begin with https://")
         return self
-
-
-def web_origin(url: str) -> str | None:
-    """The origin of a page's address (RFC 6454): scheme, host and port; None where browsers could read it otherwise.
-
-    So there is no user, and no character that an address cannot have (RFC 3986), such as a backslash or a blank: what
-    one parser takes for the host, another takes for something else.
-
-    >>> web_origin("https://App.example.com:443/page?a=b")
-    'https://app.example.com'
-    >>> web_origin("https://app.example.com@evil.example/")
-    """
-    match = _PAGE.fullmatch(url)
-    if match is None:
-        return None
-    scheme, host, port = match["scheme"].lower(), match["host"].lower(), int(match["port"] or 0)
-    return f"{scheme}://{host}" + (f":{port}" if port and port != _DEFAULT_PORTS[scheme] else "")
-
-
-def asyncpg_url(text: str) -> URL:
-    """`text` as an SQLAlchemy URL for asyncpg, whatever PostgreSQL driver it names.
-
-    Managed databases put libpq's parameters into their URLs: `sslmode` is asyncpg's `ssl`, others it does not have.
-
-    Raises:
-        sqlalchemy.exc.ArgumentError: `text` is no URL.
-    """
-    url = make_url(text)
-    if url.get_backend_name() in {"postgres", "postgresql"}:
-        url = url.set(drivername="postgresql+asyncpg")
-    sslmode = url.query.get("sslmode")
-    url = url.difference_update_query(["sslmode", *LIBPQ_ONLY])
-    return url.update_query_dict({"ssl": sslmode}) if sslmode else url
 
 
 def load_settings() -> Settings:

@@ -1,4 +1,4 @@
-"""The address that a client is counted by."""
+"""Addresses as peers and proxies write them, and the one that a client is counted by."""
 
 import ipaddress
 
@@ -26,3 +26,17 @@ def client_address(request: Request) -> str:
     if address.ipv4_mapped:  # as a socket for both families names an IPv4 peer
         return str(address.ipv4_mapped)
     return str(ipaddress.IPv6Network((int(address), IPV6_SITE_BITS), strict=False))
+
+
+def read_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address in one hop of `X-Forwarded-For`, which some proxies write with a port."""
+    host = text.strip()
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

@@ -7,20 +7,22 @@ other, so that no connection is held while the network is waited for.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar, cast
 
 import asyncpg
 from fastapi import Depends, Request
 from sqlalchemy import URL, MetaData, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
-from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.exc import IntegrityError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from app.core.embedded_postgres import embedded_postgres
+from app.core.metrics import CONNECTIONS
 from app.core.problems import Problem
+from app.core.sql_watch import SqlLimits, SqlWatch
 from app.settings import Settings
 
 # Together under the 5 seconds within which a request is told that PostgreSQL is away.
@@ -82,12 +84,20 @@ class Database:
 
     Args:
         url: where PostgreSQL is, for asyncpg.
+        pool: the pool's name in the metrics.
         pool_size: how many connections are held at most.
         statement_timeout: seconds that one statement may take; None sets no limit, for work that no client waits for.
+        limits: what a request's statements are held against.
     """
 
     def __init__(
-        self, url: URL | str, *, pool_size: int = 8, statement_timeout: float | None = STATEMENT_TIMEOUT_SECONDS
+        self,
+        url: URL | str,
+        *,
+        pool: str = "requests",
+        pool_size: int = 8,
+        statement_timeout: float | None = STATEMENT_TIMEOUT_SECONDS,
+        limits: SqlLimits | None = None,
     ) -> None:
         server_settings = {"application_name": "movie-finder", "jit": "off"}
         if statement_timeout is not None:
@@ -108,6 +118,9 @@ class Database:
         )
         event.listen(self.engine.sync_engine, "handle_error", _name_error)
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed_connection)
+        SqlWatch(pool, limits or SqlLimits()).listen(self.engine.sync_engine)
+        self._pool, self._pool_size = pool, pool_size
+        CONNECTIONS.labels(pool).inc(pool_size)
         autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._reading = async_sessionmaker(autocommit, expire_on_commit=False)
         self._writing = async_sessionmaker(self.engine, expire_on_commit=False)
@@ -149,6 +162,7 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+        CONNECTIONS.labels(self._pool).dec(self._pool_size)
 
 
 async def _connect(*arguments: Any, **options: Any) -> asyncpg.Connection:
@@ -156,6 +170,11 @@ async def _connect(*arguments: Any, **options: Any) -> asyncpg.Connection:
         return await asyncpg.connect(*arguments, **options)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # TimeoutError is an OSError
         raise DatabaseUnavailable from error
+
+
+async def driver_connection(connection: AsyncConnection) -> asyncpg.Connection:
+    """Asyncpg's own connection beneath one, for what SQLAlchemy has no words for: COPY, and the server's cursors."""
+    return cast("asyncpg.Connection", (await connection.get_raw_connection()).driver_connection)
 
 
 def _refuse_closed_connection(
@@ -184,6 +203,22 @@ def _name_error(context: ExceptionContext) -> Exception | None:
     if state == QUERY_CANCELED:
         return QueryTooSlow()
     return WriteConflict() if state in CONFLICTS else None
+
+
+@contextmanager
+def naming_violations(**problems: Exception) -> Iterator[None]:
+    """Raise an error of ours in the place of a violated constraint, which is told by its name.
+
+    The error is that of PostgreSQL where the constraint is none of those named.
+    """
+    try:
+        yield
+    except IntegrityError as error:
+        constraint = getattr(getattr(error.orig, "__cause__", None), "constraint_name", None)
+        problem = problems.get(constraint or "")
+        if problem is None:
+            raise
+        raise problem from None
 
 
 @contextmanager

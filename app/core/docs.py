@@ -7,6 +7,7 @@ from fastapi_offline import FastAPIOffline
 from pydantic.json_schema import models_json_schema
 
 from app import __version__
+from app.core.observability import has_secret_query
 from app.core.problems import FieldError, InvalidInputDocument, ProblemDocument
 
 DESCRIPTION = """
@@ -22,6 +23,9 @@ and on 422 `errors` names the fields. Every answer has an `X-Request-ID`; name i
 TAGS = [
     {"name": "accounts", "description": "Sign up, log in, stay in. Tokens go into the `Authorization` header."},
     {"name": "movies", "description": "The catalogue, and the search that fills it."},
+    {"name": "watch later", "description": "What the caller wants to watch."},
+    {"name": "collections", "description": "Groups of movies: to keep, to follow, to copy and to share."},
+    {"name": "ai", "description": "Search in your own words."},
     {"name": "health", "description": "For orchestrators."},
 ]
 
@@ -39,6 +43,8 @@ def documented_app(**options: Any) -> FastAPI:
         redoc_url="/api/redoc/",
         swagger_ui_oauth2_redirect_url="/api/swagger/oauth2-redirect",
         static_url="/api/static",
+        # By OTEL_EXPORTER_OTLP_ENDPOINT; without it nothing is collected.
+        telemetry={"auto_configure": True, "exclude": has_secret_query},
         **options,
     )
     generate = app.openapi

@@ -1,6 +1,5 @@
 """HTTP as proxies and clients speak it: who asked, for which host, by which method."""
 
-import ipaddress
 import re
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -11,6 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.core.client_address import read_address
 from app.core.problems import BodyTooLarge, FieldError, InvalidInput, Problem, problem_response
 
 # RFC 3986 section 3.2.2: a name, an IPv4 address, or an IPv6 address in brackets; then perhaps a port.
@@ -55,14 +55,14 @@ class ForwardedHeaders:
     def _apply(self, scope: Scope) -> None:
         headers = MutableHeaders(scope=scope)
         # A peer on a Unix socket has no address: it is on this machine.
-        peer = _address(scope["client"][0] if scope.get("client") else "127.0.0.1")
+        peer = read_address(scope["client"][0] if scope.get("client") else "127.0.0.1")
         if peer is None or not self._is_trusted(peer):
             if "x-forwarded-for" in headers and not self.warned:
                 self.warned = True
                 log.warning("X-Forwarded-For ignored: TRUSTED_PROXIES does not hold its sender", peer=str(peer))
             return
         for hop in reversed(",".join(headers.getlist("x-forwarded-for")).split(",")):
-            address = _address(hop)
+            address = read_address(hop)
             if address is None:
                 break
             scope["client"] = (str(address), 0)
@@ -80,20 +80,6 @@ class ForwardedHeaders:
 def _last(headers: Headers, name: str) -> str:
     """What the nearest proxy wrote, where several have added to one header."""
     return headers.get(name, "").rpartition(",")[2].strip()
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """The address in one hop of `X-Forwarded-For`, which some proxies write with a port."""
-    host = text.strip()
-    if host.startswith("["):
-        host = host[1:].partition("]")[0]
-    elif host.count(":") == 1:
-        host = host.partition(":")[0]
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 class UnknownHost(Problem):
@@ -132,21 +118,26 @@ class AllowedHosts:
 
 
 class BodyLimit:
-    """Refuses a body whose length is told to be over the limit, before any of it is read.
+    """Refuses a body whose length is told to be over what any operation takes, before any of it is read.
 
-    The limit of FastAPI's routes counts what arrives of the others.
+    The limits of FastAPI's routes count what arrives of the others. A length over the usual limit is not told on:
+    Starlette would answer it in plain text, whatever the route had to say.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, usual: int, largest: int) -> None:
         self.app = app
-        self.max_bytes = max_bytes
+        self.usual = usual
+        self.largest = largest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         told = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
-        if CONTENT_LENGTH.fullmatch(told) and int(told) > self.max_bytes:
+        length = int(told) if CONTENT_LENGTH.fullmatch(told) else 0
+        if length > self.largest:
             await problem_response(Request(scope), BodyTooLarge())(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
+            return
+        if length > self.usual:
+            del MutableHeaders(scope=scope)["content-length"]
+        await self.app(scope, receive, send)
 
 
 class HeadAsGet:

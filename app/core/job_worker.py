@@ -83,6 +83,7 @@ class Task:
     payload: TypeAdapter[Any]
     patience: Patience
     deadline: timedelta
+    at_once: int
 
 
 class Worker:
@@ -150,7 +151,10 @@ class Worker:
     def _manager(self, queries: Queries) -> QueueManager:
         manager = QueueManager(queries, NAMES.channel)
         for task in self._tasks:
-            manager.entrypoint(task.name, accepts_context=False, on_failure="hold")(self._entrypoint(task, queries))
+            register = manager.entrypoint(
+                task.name, concurrency_limit=task.at_once, accepts_context=False, on_failure="hold"
+            )
+            register(self._entrypoint(task, queries))
         return manager
 
     def _scheduler(self, queries: Queries) -> SchedulerManager:

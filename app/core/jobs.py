@@ -8,7 +8,7 @@ Below stands pgqueuer: it speaks asyncpg, the one driver here, where procrastina
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TypeVar, cast, get_type_hints
@@ -20,10 +20,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.database import Database
+from app.core.figures import Figure, gauge
 from app.core.job_queue import NAMES, QUEUE_TABLES, SessionDriver, queue_queries
 from app.core.job_worker import Pace, Patience, Postponed, Task, Worker
 
-__all__ = ["QUEUE_TABLES", "Jobs", "Pace", "Patience", "Postponed", "enqueue", "purge_jobs"]
+__all__ = ["QUEUE_TABLES", "Jobs", "Pace", "Patience", "Postponed", "enqueue", "job_figures", "purge_jobs"]
 # So long it can be seen what was done, and what failed.
 KEPT = timedelta(days=30)
 DEADLINE = timedelta(minutes=10)
@@ -58,6 +59,28 @@ async def purge_jobs(session: AsyncSession) -> None:
         await session.execute(text(purge), {"kept": KEPT})
 
 
+async def job_figures(session: AsyncSession, tasks: Iterable[str]) -> list[Figure]:
+    """How many jobs there are, and how old the oldest is that waits; of `tasks` also where there is none."""
+    query = text(f"""
+        SELECT entrypoint,
+            count(*) FILTER (WHERE status = 'queued') AS waiting,
+            count(*) FILTER (WHERE status = 'picked') AS running,
+            count(*) FILTER (WHERE status = 'failed') AS failed,
+            coalesce(extract(epoch FROM now() - min(created) FILTER (WHERE status = 'queued')), 0) AS age
+        FROM {NAMES.queue_table} GROUP BY entrypoint
+    """)  # noqa: S608 - ours
+    nothing = {"waiting": 0, "running": 0, "failed": 0, "age": 0}
+    rows = (await session.execute(query)).mappings()
+    found = dict.fromkeys(tasks, nothing) | {row["entrypoint"]: dict(row) for row in rows}
+    jobs = gauge("jobs", "Jobs that wait, run, or were given up.", ["task", "state"])
+    oldest = gauge("jobs_oldest_waiting_seconds", "The age of the oldest job that waits.", ["task"])
+    for task, row in found.items():
+        for state in ("waiting", "running", "failed"):
+            jobs.add_metric([task, state], row[state])
+        oldest.add_metric([task], float(row["age"]))
+    return [jobs, oldest]
+
+
 class Jobs:
     """The tasks that this process can do; jobs of others are left to workers that can."""
 
@@ -67,7 +90,7 @@ class Jobs:
         self._schedules: dict[str, str] = {}
 
     def task(
-        self, name: str, *, patience: Patience = PATIENCE, deadline: timedelta = DEADLINE
+        self, name: str, *, patience: Patience = PATIENCE, deadline: timedelta = DEADLINE, at_once: int = 0
     ) -> Callable[[Handler[P]], Handler[P]]:
         """Register the handler of a task; its argument's annotation says what the payload is.
 
@@ -75,11 +98,12 @@ class Jobs:
             name: as `enqueue` names it.
             patience: how long a job that fails is tried again.
             deadline: one try may take so long.
+            at_once: so many jobs of the task are done at the same time, all workers together; 0: as many as there are.
         """
 
         def register(handler: Handler[P]) -> Handler[P]:
             types = [kind for argument, kind in get_type_hints(handler).items() if argument != "return"]
-            self._tasks[name] = Task(name, handler, TypeAdapter(types[0]), patience, deadline)
+            self._tasks[name] = Task(name, handler, TypeAdapter(types[0]), patience, deadline, at_once)
             return handler
 
         return register

@@ -1,10 +1,11 @@
-"""What the operator sees: structured logs, and an id that ties a request's lines together."""
+"""What the operator sees: structured logs, an id that ties a request's lines together, and what each request cost."""
 
 import logging
 import re
 import sys
 import time
 import uuid
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
@@ -12,8 +13,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.core.metrics import REQUESTS
 from app.core.problems import Problem, problem_response
+from app.core.request_record import recording
 
+# A method is any word (RFC 9110 section 9.1), and whoever asks chooses it: others than these share a series.
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 log = structlog.stdlib.get_logger("app.request")
 
@@ -39,8 +44,8 @@ def configure_logging(level: str) -> None:
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # An HTTP client's own lines name whole URLs, query and all.
-    for client in ("httpx", "httpcore", "httpx2", "httpcore2"):
+    # An HTTP client's own lines name whole URLs, query and all; Anthropic's show what people ask.
+    for client in ("httpx", "httpcore", "httpx2", "httpcore2", "anthropic"):
         logging.getLogger(client).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
@@ -77,16 +82,34 @@ class RequestLog:
                 MutableHeaders(scope=message)["X-Request-ID"] = request_id
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with structlog.contextvars.bound_contextvars(request_id=request_id), recording() as record:
             await self.app(scope, receive, send_with_id)
+            seconds = time.perf_counter() - started
+            route = _template(scope)
             log.info(
                 "request",
                 method=method,  # as sent: further in, HEAD is served as GET
                 path=scope["path"],
-                route=getattr(scope.get("route"), "path_format", None),
+                route=route,
+                user_id=record.user_id,
                 status=status,
-                milliseconds=round((time.perf_counter() - started) * 1000, 1),
+                milliseconds=round(seconds * 1000, 1),
+                sql_count=sum(record.statements.values()),
+                sql_milliseconds=round(record.sql_seconds * 1000, 1),
+                upstream_calls=record.upstream_calls,
             )
+        REQUESTS.labels(route or "none", method if method in METHODS else "other", status).observe(seconds)
+
+
+def has_secret_query(scope: MutableMapping[str, Any]) -> bool:
+    """Whether a trace, which keeps the query, would keep a secret: a login's code comes back in one."""
+    return b"code=" in scope.get("query_string", b"")
+
+
+def _template(scope: Scope) -> str | None:
+    """The route's path with its parameters unfilled, that of a mounted application in front."""
+    path: str | None = getattr(scope.get("route"), "path_format", None)
+    return path if path is None else scope.get("root_path", "") + path
 
 
 class LastResort:

@@ -115,8 +115,8 @@ def title(status: int) -> str:
     return TITLES.get(status) or HTTPStatus(status).phrase
 
 
-def problem_response(request: Request, problem: Problem) -> JSONResponse:
-    """`problem` as the answer to `request`."""
+def problem_document(request: Request, problem: Problem) -> dict[str, Any]:
+    """`problem` as it is told to who sent `request`."""
     document: dict[str, Any] = {
         "type": "about:blank",
         "title": title(problem.status),
@@ -127,6 +127,12 @@ def problem_response(request: Request, problem: Problem) -> JSONResponse:
     }
     if isinstance(problem, InvalidInput):
         document["errors"] = [error.model_dump() for error in problem.errors]
+    return document
+
+
+def problem_response(request: Request, problem: Problem) -> JSONResponse:
+    """`problem` as the answer to `request`."""
+    document = problem_document(request, problem)
     return JSONResponse(document, problem.status, headers=dict(problem.headers), media_type=MEDIA_TYPE)
 
 

@@ -30,11 +30,40 @@ class Window(NamedTuple):
     seconds: int
 
 
+class Standing(NamedTuple):
+    """How full a window is.
+
+    Attributes:
+        remaining: how many entries it still takes.
+        reset: when its oldest entry leaves it, in seconds since 1970.
+    """
+
+    remaining: int
+    reset: float
+
+    def taken(self) -> "Standing":
+        """The same with one entry more."""
+        return self._replace(remaining=self.remaining - 1)
+
+
 class Held(NamedTuple):
-    """An entry in a window, to be given back perhaps."""
+    """An entry in a window, to be given back perhaps: in memory, or by its name elsewhere.
+
+    Attributes:
+        standing: how full the window is with it.
+    """
 
     key: str
-    entry: Entry
+    entry: Entry | str
+    standing: Standing
+
+
+class WindowFull(Exception):  # noqa: N818 - nothing has gone wrong
+    """One of several windows takes no entry, so none of them has taken one."""
+
+    def __init__(self, standings: Sequence[Standing]) -> None:
+        super().__init__("a window is full")
+        self.standings = standings
 
 
 class MemoryWindows(MemoryStorage):
@@ -47,11 +76,16 @@ class MemoryWindows(MemoryStorage):
         self.timer.cancel()  # the first clean-up; `acquire_entry` would start others, and is not called
         self._ends: list[tuple[float, str]] = []  # a heap, with every key of `events` in it once
 
-    def acquire_all(self, windows: Sequence[Window]) -> list[Held] | None:
-        """An entry in each of the windows, or None, and an entry in none of them, where one is full."""
-        if any(self.get_moving_window(*window)[1] >= window.amount for window in windows):
-            return None
-        held = [self._add(window) for window in windows]
+    def acquire_all(self, windows: Sequence[Window]) -> list[Held]:
+        """An entry in each of the windows.
+
+        Raises:
+            WindowFull: one of them is, and none has taken an entry.
+        """
+        standings = [self._standing(window) for window in windows]
+        if any(standing.remaining < 1 for standing in standings):
+            raise WindowFull(standings)
+        held = [self._add(window, standing.taken()) for window, standing in zip(windows, standings, strict=True)]
         self._forget(time.time())
         return held
 
@@ -61,7 +95,11 @@ class MemoryWindows(MemoryStorage):
         if held.entry in entries:
             entries.remove(held.entry)
 
-    def _add(self, window: Window) -> Held:
+    def _standing(self, window: Window) -> Standing:
+        oldest, taken = self.get_moving_window(*window)
+        return Standing(window.amount - taken, oldest + window.seconds)
+
+    def _add(self, window: Window, standing: Standing) -> Held:
         entry = Entry(window.seconds)
         entries = self.events.get(window.key)
         if entries is None:
@@ -69,7 +107,7 @@ class MemoryWindows(MemoryStorage):
             heapq.heappush(self._ends, (entry.expiry, window.key))
         entries.insert(0, entry)  # the newest first, as limits reads them
         del entries[window.amount :]
-        return Held(window.key, entry)
+        return Held(window.key, entry, standing)
 
     def _forget(self, now: float) -> None:
         """Drop what has ended, and what is too much."""

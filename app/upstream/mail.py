@@ -18,6 +18,7 @@ import idna
 import structlog
 
 from app.settings import Settings
+from app.upstream.calls import counted
 from app.upstream.errors import Reason, UpstreamError
 
 SERVICE = "mail"
@@ -97,6 +98,10 @@ class SmtpMailer:
         self._deadline = deadline
 
     async def send(self, mail: Mail) -> None:
+        with counted(SERVICE):
+            await self._send(mail)
+
+    async def _send(self, mail: Mail) -> None:
         implicit = self._port == IMPLICIT_TLS_PORT
         client = aiosmtplib.SMTP(
             hostname=self._host,

@@ -150,6 +150,29 @@ async def test_a_job_that_waits_for_its_time_and_one_that_is_wanted_once(databas
     assert await value(database, "SELECT count(*) FROM jobs") == 1
 
 
+async def test_of_a_task_that_says_so_only_some_are_done_at_once_and_others_need_not_wait(database: Database) -> None:
+    jobs = Jobs(QUICK)
+    noted = noting(jobs)
+    running = most = done = 0
+
+    @jobs.task("slow", at_once=1)
+    async def slow(_: Note) -> None:
+        nonlocal running, most, done
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.3)
+        running -= 1
+        done += 1
+
+    await order(database, "slow", *"abcde")
+    await order(database, "note", "first")
+    async with worker(database, jobs), worker(database, jobs):
+        await until(lambda: _equal(noted, ["first"]))
+        assert done < 5
+        await until(lambda: _equal([str(done)], ["5"]))
+    assert most == 1
+
+
 async def test_a_task_that_this_worker_does_not_know_waits_for_one_that_does(database: Database) -> None:
     jobs = Jobs(QUICK)
     noting(jobs)

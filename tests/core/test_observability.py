@@ -36,6 +36,7 @@ async def client(administrator: AsyncEngine, filled: str) -> AsyncIterator[httpx
         ("GET", "/nowhere/", 404, None),
         ("POST", "/movies/search", 307, None),
         ("GET", "/health/live", 200, "/health/live"),
+        ("GET", "/admin/login", 200, "/admin/login"),
     ],
 )
 async def test_every_request_is_one_line_without_its_query(
@@ -48,6 +49,17 @@ async def test_every_request_is_one_line_without_its_query(
     assert line["route"] == route
     assert line["request_id"] == response.headers["X-Request-ID"]
     assert 0 <= line["milliseconds"] < 60_000
+
+
+async def test_the_line_says_what_the_request_has_cost(client: httpx.AsyncClient) -> None:
+    with log_lines() as lines:
+        await client.get("/movies/?genres=drama")
+        await client.get("/health/live")
+    listed, live = (line for line in lines if line["event"] == "request")
+    assert 1 <= listed["sql_count"] <= 3
+    assert 0 < listed["sql_milliseconds"] <= listed["milliseconds"]
+    assert (live["sql_count"], live["sql_milliseconds"]) == (0, 0)
+    assert (listed["upstream_calls"], listed["user_id"]) == (0, None)
 
 
 async def test_a_host_of_others_is_logged_too(client: httpx.AsyncClient) -> None:

@@ -1,0 +1,104 @@
+"""More requests than can be answered."""
+
+import asyncio
+from collections import Counter
+
+import httpx
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from app.core.overload import Overload
+from tests.problem_documents import problem
+
+
+class Slow:
+    """Answers once it is told to."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.entered = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.entered += 1
+        await self.go.wait()
+        if Request(scope).url.path == "/broken":
+            raise RuntimeError
+        await PlainTextResponse("done")(scope, receive, send)
+
+
+@pytest.fixture
+def slow() -> Slow:
+    return Slow()
+
+
+@pytest.fixture
+def client(slow: Slow) -> httpx.AsyncClient:
+    app = Overload(slow, exempt="/health/live", most_reads=3, most_others=2)
+
+    async def with_request_id(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["request_id"] = "x"
+        await app(scope, receive, send)
+
+    transport = httpx.ASGITransport(with_request_id, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://localhost")
+
+
+async def entered(slow: Slow, number: int) -> None:
+    while slow.entered < number:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+
+
+async def test_what_is_too_much_is_refused_at_once_and_the_others_are_answered(
+    client: httpx.AsyncClient, slow: Slow
+) -> None:
+    served = [asyncio.create_task(client.get("/")) for _ in range(3)]
+    await entered(slow, 3)
+    refused = await client.get("/")
+    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+    assert refused.headers["Retry-After"] == "1"
+    slow.go.set()
+    assert [answer.status_code for answer in await asyncio.gather(*served)] == [200] * 3
+    assert (await client.get("/")).status_code == 200
+
+
+async def test_reads_go_on_while_all_else_waits(client: httpx.AsyncClient, slow: Slow) -> None:
+    waiting = [asyncio.create_task(client.post("/")) for _ in range(2)]
+    await entered(slow, 2)
+    assert (await client.post("/")).status_code == 503
+    reading = asyncio.create_task(client.get("/"))
+    await entered(slow, 3)
+    slow.go.set()
+    assert (await reading).status_code == 200
+    assert [answer.status_code for answer in await asyncio.gather(*waiting)] == [200] * 2
+
+
+async def test_a_busy_process_is_alive(client: httpx.AsyncClient, slow: Slow) -> None:
+    busy = [asyncio.create_task(client.get("/")) for _ in range(3)]
+    await entered(slow, 3)
+    alive = asyncio.create_task(client.get("/health/live"))
+    await entered(slow, 4)
+    slow.go.set()
+    assert (await alive).status_code == 200
+    await asyncio.gather(*busy)
+
+
+async def test_a_request_that_breaks_or_goes_away_leaves_its_place(client: httpx.AsyncClient, slow: Slow) -> None:
+    gone = [asyncio.create_task(client.get("/")) for _ in range(2)]
+    await entered(slow, 2)
+    for request in gone:
+        request.cancel()
+    await asyncio.gather(*gone, return_exceptions=True)
+    slow.go.set()
+    assert (await client.get("/broken")).status_code == 500
+    answers = await asyncio.gather(*(client.get("/") for _ in range(3)))
+    assert Counter(answer.status_code for answer in answers) == {200: 3}
+
+
+async def test_the_application_refuses_in_the_words_of_every_other_error(empty_client: httpx.AsyncClient) -> None:
+    answers = await asyncio.gather(*(empty_client.get("/movies/") for _ in range(300)))
+    refused = [answer for answer in answers if answer.status_code != 200 and answer.json()["code"] == "overloaded"]
+    assert len(refused) == 300 - 256
+    problem(refused[0], 503, "overloaded")
+    assert refused[0].headers["X-Content-Type-Options"] == "nosniff"
