@@ -10,18 +10,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import httpx
-import pytest
-from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import URL, text
 
+from app.auth.passwords import Argon2id
 from app.auth.repository import OneTimeTokenRepository, UserRepository
 from app.core.database import Database
-from tests.conftest import SECRET_KEY, make_settings, started
+from tests.conftest import CHEAP, SECRET_KEY, make_settings, started
 from tests.json_schema import Json
 
 ADA, GRACE = "ada@example.com", "grace@example.com"
@@ -30,7 +28,6 @@ Pair = dict[str, str]
 JSON = {"Content-Type": "application/json"}
 # The limits have tests of their own.
 GENEROUS = dict.fromkeys(("throttle_login", "throttle_signup", "throttle_reset"), "10000/minute")
-CHEAP = partial(Argon2Hasher, time_cost=1, memory_cost=8, parallelism=1)
 
 
 @dataclass(frozen=True)
@@ -124,15 +121,28 @@ class Service:
             return await OneTimeTokenRepository(session).add(purpose, user_id, timedelta(minutes=minutes))
 
 
+class Counting(Argon2id):
+    """The real hasher, at next to no cost, that notes what it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(passes=1, kibibytes=8, lanes=1)
+        self.calls: list[str] = []
+
+    def verify(self, password: str | bytes, hash: str | bytes) -> bool:  # noqa: A002
+        self.calls.append(f"verify {str(hash).rpartition('$')[0].rpartition('$')[0]}")
+        return super().verify(password, hash)
+
+    def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+        self.calls.append("hash")
+        return super().hash(password, salt=salt)
+
+
 @asynccontextmanager
-async def opened(url: URL, **settings: Any) -> AsyncIterator[Service]:
-    """A service on the database at `url` whose passwords cost next to nothing."""
+async def opened(url: URL, argon2id: Argon2id = CHEAP, /, **settings: Any) -> AsyncIterator[Service]:
+    """A service on the database at `url`."""
     database = Database(url, pool_size=2)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.auth.passwords.Argon2Hasher", CHEAP)
-        async with started(make_settings(url, **{**GENEROUS, **settings})) as (_, client):
-            patch.undo()
-            yield Service(client, database, url)
+    async with started(make_settings(url, **{**GENEROUS, **settings}), argon2id) as (_, client):
+        yield Service(client, database, url)
     await database.close()
 
 

@@ -2,6 +2,7 @@
 
 import time
 
+from app.account_data.repository import AccountDataRepository
 from app.account_data.schemas import AccountExport, ExportedAccount
 from app.auth.caller import Caller
 from app.auth.problems import WrongPassword
@@ -32,17 +33,27 @@ class AccountData:
     async def export(self, caller: Caller) -> AccountExport:
         """Everything that is stored of the caller."""
         user = caller.user
-        return AccountExport(
-            account=ExportedAccount(
-                id=user.id,
-                email=user.email,
-                email_verified=user.email_verified,
-                created_at=user.created_at,
-                account_tier=user.tier_code,
-                has_password=user.password is not None,
-                google_subject=user.google_subject,
-            )
+        account = ExportedAccount(
+            id=user.id,
+            email=user.email,
+            email_verified=user.email_verified,
+            created_at=user.created_at,
+            account_tier=user.tier_code,
+            has_password=user.password is not None,
+            google_subject=user.google_subject,
         )
+        async with self._database.reading() as session:
+            stored = AccountDataRepository(session, user.id)
+            return AccountExport.model_validate(
+                {
+                    "account": account,
+                    "likes": await stored.likes(),
+                    "watch_later": await stored.watch_later(),
+                    "collections": await stored.collections(),
+                    "subscriptions": await stored.subscriptions(),
+                    "ai_searches": await stored.ai_searches(),
+                }
+            )
 
     async def delete(self, caller: Caller, password: str | None) -> None:
         """Delete the account and all that it owns.
@@ -56,5 +67,4 @@ class AccountData:
                 raise RecentLoginRequired
         elif not await self._accounts.prove(caller.user, password or ""):
             raise WrongPassword
-        async with self._database.transaction() as session:
-            await UserRepository(session).delete(caller.id)
+        await self._database.write(lambda session: UserRepository(session).delete(caller.id))

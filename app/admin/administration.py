@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.repository import TierAdministrationRepository, UserAdministrationRepository
 from app.auth.passwords import Passwords
 from app.auth.repository import OneTimeTokenRepository, UserRepository
-from app.core.database import Database
+from app.core.database import Database, naming_violations
 
 ADMINISTRATORS_TIER = "admin"
 log = structlog.stdlib.get_logger(__name__)
@@ -31,6 +31,7 @@ class Refused(Exception):  # noqa: N818 - nothing is wrong with the program
 
 
 NO_DEFAULT = Refused("One tier must be the default. Make another the default instead.", "is_default")
+NO_LONGER_STAFF = Refused("You are no longer staff.", "is_staff")
 TIER_GONE = Refused("There is no such tier any more.", "account_tier_id")
 
 
@@ -44,14 +45,14 @@ class Administration:
         """Set a user's tier and flags. Who loses an entry loses every token and session in the same transaction.
 
         Raises:
-            Refused: staff took away their own entry, or the tier is gone.
+            Refused: staff took away their own entry, lost it at the same moment, or the tier is gone.
         """
         if user_id == by and not is_active:
             raise Refused("You cannot deactivate your own account.", "is_active")
         if user_id == by and not is_staff:
             raise Refused("You cannot take staff from your own account.", "is_staff")
         async with self._changing(fk_users_account_tier_id=TIER_GONE) as session:
-            before = await UserAdministrationRepository(session).lock(user_id)
+            before = await _state(session, user_id, by=by)
             users = UserRepository(session)
             await users.update(user_id, account_tier_id=tier_id, is_active=is_active, is_staff=is_staff)
             if before and ((before.is_active and not is_active) or (before.is_staff and not is_staff)):
@@ -62,12 +63,16 @@ class Administration:
         """Delete a user, with all that it owns.
 
         Raises:
-            Refused: it is the staff member's own account.
+            Refused: it is the staff member's own account, or they have lost their entry at the same moment.
         """
         if user_id == by:
             raise Refused("You cannot delete your own account here.")
-        async with self._database.transaction() as session:
+
+        async def delete(session: AsyncSession) -> None:
+            await _state(session, user_id, by=by)
             await UserRepository(session).delete(user_id)
+
+        await self._database.write(delete)
         log.info("user deleted", user_id=user_id, by=by)
 
     async def add_tier(self, *, by: int, **values: object) -> int:
@@ -134,19 +139,23 @@ class Administration:
     @asynccontextmanager
     async def _changing(self, **refusals: Refused) -> AsyncIterator[AsyncSession]:
         """A transaction in which a violated constraint is a refusal, told by the constraint's name."""
-        try:
+        with naming_violations(**refusals):
             async with self._database.transaction() as session:
                 yield session
-        except IntegrityError as error:
-            refusal = refusals.get(_constraint(error))
-            if refusal is None:
-                raise
-            raise Refused(refusal.message, refusal.field) from None
+
+
+async def _state(session: AsyncSession, user_id: int, *, by: int) -> Row[int, bool, bool] | None:
+    """Whether the user is active and staff, locked together with who acts: two cannot throw each other out.
+
+    Raises:
+        Refused: who acts has lost their entry since the request began.
+    """
+    states = await UserAdministrationRepository(session).lock(user_id, by)
+    actor = states.get(by)
+    if actor is None or not (actor.is_active and actor.is_staff):
+        raise NO_LONGER_STAFF
+    return states.get(user_id)
 
 
 def _overtaken() -> Refused:
     return Refused("Another tier was made the default at the same moment. Try again.", "is_default")
-
-
-def _constraint(error: IntegrityError) -> str:
-    return getattr(getattr(error.orig, "__cause__", None), "constraint_name", None) or ""

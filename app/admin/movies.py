@@ -9,10 +9,12 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette_admin import IntegerField, StringField, TextAreaField, URLField
+from starlette_admin.validators import regexp
 
 from app.admin.administration import Refused
 from app.admin.repository import AdminRow, Listing, MovieAdministrationRepository
 from app.admin.tables import TableView, is_text, moment, staff_id
+from app.movies.listing import MovieLists
 from app.movies.repository import MovieRepository
 from app.movies.schemas import MovieQuery
 
@@ -53,7 +55,13 @@ class MovieView(TableView):
         _text("runtime", "Runtime"),
         TextAreaField("plot", label="Plot", exclude_from_list=True, validators=[is_text]),
         _text("awards", "Awards"),
-        URLField("poster", label="Poster", exclude_from_list=True, validators=[is_text]),
+        URLField(
+            "poster",
+            label="Poster",
+            exclude_from_list=True,
+            # As of a title from upstream: a front end puts it into a page as it is.
+            validators=[is_text, regexp(r"(https?://\S+)?\Z", message="This must begin with https:// or http://.")],
+        ),
         _text("metascore", "Metascore"),
         _text("total_seasons", "Seasons"),
         IntegerField("imdb_votes", label="IMDb votes", exclude_from_list=True, exclude_from_edit=True),
@@ -69,11 +77,11 @@ class MovieView(TableView):
         query = _query(listing.search, listing.ordering)
         if query is None:
             return []
-        return await MovieRepository(session).page(query, listing.limit, listing.offset, forgiving=False)
+        return await MovieLists(session).page(query, query.ordering, listing.limit, listing.offset, forgiving=False)
 
     async def total(self, session: AsyncSession, search: str | None) -> int:
         query = _query(search)
-        return 0 if query is None else (await MovieRepository(session).match(query)).total
+        return 0 if query is None else (await MovieLists(session).match(query)).total
 
     async def row(self, session: AsyncSession, pk: int) -> AdminRow | None:
         return await MovieRepository(session).get(pk)
@@ -89,8 +97,7 @@ class MovieView(TableView):
         log.info("movie changed", movie_id=pk, by=staff_id(request))
 
     async def remove(self, request: Request, pk: int) -> None:
-        async with request.state.database.transaction() as session:
-            await MovieAdministrationRepository(session).delete(pk)
+        await request.state.database.write(lambda session: MovieAdministrationRepository(session).delete(pk))
         log.info("movie deleted", movie_id=pk, by=staff_id(request))
 
 

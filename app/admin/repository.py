@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.auth.models import AccountTier, User
 from app.auth.repository import normal_email
 from app.core.ordering import order_by
-from app.core.text import fold, like_pattern
+from app.core.text import like_pattern
 from app.movies.models import Movie
-from app.movies.repository import FOLDED_TITLE_LENGTH
+from app.movies.repository import title_columns
 
 AdminRow = Row[Any]
 
@@ -58,10 +58,11 @@ class UserAdministrationRepository:
         row: AdminRow | None = (await self._session.execute(_users().where(User.id == user_id))).one_or_none()
         return row
 
-    async def lock(self, user_id: int) -> Row[bool, bool] | None:
-        """Whether the user is active and staff, which nobody else changes until the transaction ends."""
-        state = select(User.is_active, User.is_staff).where(User.id == user_id)
-        return (await self._session.execute(state.with_for_update(key_share=True))).one_or_none()
+    async def lock(self, *user_ids: int) -> dict[int, Row[int, bool, bool]]:
+        """Whether these users are active and staff, which nobody else changes until the transaction ends; by id."""
+        states = select(User.id, User.is_active, User.is_staff).where(User.id.in_(user_ids)).order_by(User.id)
+        found = await self._session.execute(states.with_for_update(key_share=True))
+        return {user.id: user for user in found}
 
     async def upsert(self, email: str, **values: object) -> Row[int, bool]:
         """Make the user with this address have these values; the id, and whether the user is new."""
@@ -120,8 +121,7 @@ class MovieAdministrationRepository:
 
     async def change(self, movie_id: int, *, title: str, **values: object) -> None:
         """Set texts of a movie."""
-        values |= {"title": title, "folded_title": fold(title)[:FOLDED_TITLE_LENGTH]}
-        await self._session.execute(update(Movie).where(Movie.id == movie_id).values(values))
+        await self._session.execute(update(Movie).where(Movie.id == movie_id).values(values | title_columns(title)))
 
     async def delete(self, movie_id: int) -> None:
         """Delete a movie, and by the tables' foreign keys all that refers to it."""

@@ -15,10 +15,12 @@ from starlette_admin.routing import route
 from starlette_admin.security.csrf import CSRFMiddleware
 from starlette_admin.views import CustomView
 
+from app.admin.collections import CollectionView
 from app.admin.guard import FormTokens, Guard, add_nonces
 from app.admin.movies import MovieView
 from app.admin.staff import PATH, StaffLogin, StaffSessions
 from app.admin.tiers import TierView
+from app.admin.top_movies import TopMovieView
 from app.admin.users import UserView
 from app.core.problems import Problem
 from app.settings import Settings
@@ -63,7 +65,7 @@ class AdminSite(BaseAdmin):
             for middleware in self.middlewares
         ]
         add_nonces(self.templates.env)
-        for view in (UserView(), TierView(), MovieView()):
+        for view in (UserView(), TierView(), MovieView(), TopMovieView(), CollectionView()):
             self.add_view(view)
 
     async def error_page(self, request: Request, error: Exception) -> Response:

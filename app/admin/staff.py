@@ -1,6 +1,7 @@
 """Who is at the staff's pages: the login, and the session that it begins."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +24,8 @@ from app.auth.throttles import AccountThrottles
 from app.core.database import Database
 
 PATH = "/admin"
+# Without a dot, by which a browser would find its way out of here.
+PAGE = re.compile(rf"{PATH}/[a-z_/]*")
 COOKIE = "movie_finder_admin"
 # A working day; then the password is asked for again.
 SESSION_AGE = timedelta(hours=12)
@@ -129,4 +132,4 @@ def _destination(request: Request) -> str:
     """Where `next` leads, as long as that is one of these pages."""
     home = str(request.url_for("admin:index"))
     wanted = safe_redirect_url(request.query_params.get("next") or home, request, home)
-    return wanted if urlsplit(wanted).path.startswith(f"{PATH}/") else home
+    return wanted if PAGE.fullmatch(urlsplit(wanted).path) else home

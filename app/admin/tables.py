@@ -65,7 +65,7 @@ class TableView(BaseModelView):
     named_by: str
     exporters = ()
     importers = ()
-    actions = ()
+    actions: Sequence[str] = ()
     page_size = 25
     page_size_options = (25, 50, 100)
     column_visibility = False
@@ -85,21 +85,10 @@ class TableView(BaseModelView):
     # Of a table that takes new rows: adds one, and gives its id.
     add: Callable[[Request, dict[str, Any]], Awaitable[int]]
 
-    @abstractmethod
-    async def change(self, request: Request, pk: int, data: dict[str, Any]) -> None:
-        """Change a row by what a form sent.
-
-        Raises:
-            Refused: the rules do not allow it.
-        """
-
-    @abstractmethod
-    async def remove(self, request: Request, pk: int) -> None:
-        """Delete a row.
-
-        Raises:
-            Refused: the rules do not allow it.
-        """
+    # Of one whose rows may be changed, by what a form sent, and deleted. All three raise Refused where the rules do not
+    # allow it.
+    change: Callable[[Request, int, dict[str, Any]], Awaitable[None]]
+    remove: Callable[[Request, int], Awaitable[None]]
 
     async def find_all(
         self,

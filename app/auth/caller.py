@@ -10,6 +10,7 @@ from app.auth.problems import InvalidToken, Unauthorized
 from app.auth.repository import UserRepository, UserRow
 from app.auth.tokens import InvalidTokenError, TokenIssuer
 from app.core.database import Database
+from app.core.request_record import request_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,20 @@ async def optional_caller(request: Request, _documented: Annotated[str | None, D
         user = await UserRepository(session).get(claims.user_id)
     if user is None or not user.is_active or user.session_version != claims.session_version:
         raise InvalidToken
+    if (record := request_record()) is not None:
+        record.user_id = user.id
     return Caller(user, claims.auth_time)
 
 
 OptionalCaller = Annotated[Caller | None, Depends(optional_caller, scope="function")]
+
+
+async def viewer(caller: OptionalCaller) -> int | None:
+    """The id of the user for whom an answer is made; None for nobody in particular."""
+    return caller.id if caller else None
+
+
+Viewer = Annotated[int | None, Depends(viewer, scope="function")]
 
 
 async def required_caller(caller: OptionalCaller) -> Caller:

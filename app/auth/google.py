@@ -22,7 +22,8 @@ from app.auth.schemas import TokenPair
 from app.auth.service import Accounts
 from app.core.database import Database
 from app.core.problems import FieldError, InvalidInput, Problem
-from app.settings import Settings, web_origin
+from app.setting_values import web_origin
+from app.settings import Settings
 from app.upstream.errors import UpstreamError
 from app.upstream.google import Google, GoogleIdentity, Proof
 

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from app.auth.google import MAX_NEXT_LENGTH, GoogleSignIn, Returned
 from app.auth.google_state import LOGIN_AGE, cookie_name
 from app.auth.problems import AccountExists, GoogleNotConfigured, GoogleUnavailable, InvalidOAuthCode, OAuthFailed
-from app.auth.router import WithTokens
+from app.auth.routing import WithTokens
 from app.auth.schemas import OAuthCode, TokenPair
 from app.core.database import DatabaseUnavailable, QueryTooSlow, WriteConflict
 from app.core.http import refuse_repeated_parameters

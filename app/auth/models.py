@@ -1,6 +1,6 @@
-"""Accounts: users, their tiers, their refresh-token families, and the tokens that mails and OAuth carry."""
+"""Accounts: users, tiers and what is used of their quota, refresh-token families, and what mails and OAuth carry."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import (
@@ -94,3 +94,13 @@ class OneTimeToken(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey(User.id, ondelete="CASCADE"), index=True)
     code_challenge: Mapped[str | None] = mapped_column(Text, comment="PKCE, S256 (RFC 7636)")
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
+
+
+class AiUsage(Base):
+    """How many AI searches a user has made on a day."""
+
+    __tablename__ = "ai_usage"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey(User.id, ondelete="CASCADE"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True, index=True, comment="In UTC")
+    used: Mapped[int] = mapped_column(Integer)

@@ -18,6 +18,7 @@ from app.auth.problems import (
     TokenSpent,
     WrongPassword,
 )
+from app.auth.quota import Quota, QuotaRepository
 from app.auth.repository import (
     OneTimeTokenRepository,
     Presented,
@@ -56,6 +57,11 @@ class Accounts:
                 raise EmailTaken
             await _mail(session, user_id, VERIFY_EMAIL)
         return Account(id=user_id, email=normal_email(email), email_verified=False)
+
+    async def quota(self, user_id: int) -> Quota:
+        """What a user has of AI searches today."""
+        async with self._database.reading() as session:
+            return await QuotaRepository(session).get(user_id)
 
     async def log_in(self, email: str, password: str) -> TokenPair:
         """A token pair for who knows the password.

@@ -4,11 +4,10 @@ The authorization code flow with PKCE, on Authlib: where to send a person, and w
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any
 
 import httpx2
 import structlog
@@ -17,20 +16,19 @@ from authlib.integrations.httpx_client import AsyncOAuth2Client
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
-from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from app.upstream.calls import counted
 from app.upstream.errors import Reason, UpstreamError
-from app.upstream.transport import Transport
+from app.upstream.google_documents import GARBLED, Endpoints, GoogleDocuments
+from app.upstream.transport import tls_context
 
 SCOPE = "openid email profile"
 # Google's documentation names both; a deployment with a provider of its own (GOOGLE_DISCOVERY_URL) adds that one's.
 ISSUERS = ("https://accounts.google.com", "accounts.google.com")
 # The only one: a token that is signed otherwise, or not at all, is not looked at.
 ALGORITHM = "RS256"
-# What Google's own Cache-Control allows for both documents.
-DOCUMENT_SECONDS = 3600.0
 # How far Google's clock and ours may be apart.
 LEEWAY_SECONDS = 60
 # RFC 6749 section 5.2; other words than these are not repeated in the log.
@@ -42,11 +40,8 @@ OAUTH_ERRORS = {
     "unauthorized_client",
     "unsupported_grant_type",
 }
-# What Authlib and joserfc let out where an answer's members are not of the types that they should be.
-GARBLED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 log = structlog.stdlib.get_logger(__name__)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +77,6 @@ class Proof:
     redirect_uri: str
 
 
-class _Provider(BaseModel):
-    """The discovery document (OpenID Connect Discovery 1.0, section 3)."""
-
-    model_config = ConfigDict(frozen=True)
-
-    issuer: str
-    authorization_endpoint: Annotated[str, StringConstraints(pattern="^https?://")]
-    token_endpoint: Annotated[str, StringConstraints(pattern="^https?://")]
-    jwks_uri: Annotated[str, StringConstraints(pattern="^https?://")]
-
-
 class _Claims(BaseModel):
     """What of an id_token is of use here. OpenID Connect Core, section 2, has the subject's limits."""
 
@@ -117,12 +101,8 @@ class Google:
     def __init__(self, client_id: str, client_secret: str, discovery_url: str, *, deadline: float) -> None:
         self._client_id = client_id
         self._client_secret = client_secret
-        self._secure = discovery_url.startswith("https://")
         self._deadline = deadline
-        self._tls = httpx2.create_ssl_context()  # takes milliseconds to make
-        self._discovery = Transport(self.name, discovery_url, deadline=deadline)
-        self._provider: _Kept[_Provider] = _Kept()
-        self._keys: _Kept[KeySet] = _Kept()
+        self._documents = GoogleDocuments(self.name, discovery_url, deadline=deadline)
 
     async def authorization_url(self, proof: Proof) -> str:
         """Where a person logs in at Google, and from where they come back to `proof.redirect_uri`.
@@ -131,10 +111,10 @@ class Google:
             UpstreamError: Google's addresses could not be had.
         """
         async with self._in_time():
-            provider = await self._known_provider()
+            endpoints = await self._documents.endpoints()
         async with self._oauth_client() as client:
             url, _ = client.create_authorization_url(
-                provider.authorization_endpoint,
+                endpoints.authorization_endpoint,
                 state=proof.state,
                 code_verifier=proof.verifier,
                 nonce=proof.nonce,
@@ -149,13 +129,14 @@ class Google:
             UpstreamError: Google does not take the code, gave no answer, or none that can be trusted.
         """
         async with self._in_time():
-            provider = await self._known_provider()
-            answer = await self._exchange(provider, code, proof)
-            return await self._verified(provider, answer, proof)
+            endpoints = await self._documents.endpoints()
+            with counted(self.name):
+                answer = await self._exchange(endpoints, code, proof)
+            return await self._verified(endpoints, answer, proof)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._discovery.close()
+        await self._documents.close()
 
     @asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:
@@ -169,41 +150,15 @@ class Google:
         """A client for one person's login: Authlib's keeps the last answer, and its cookies. `_in_time` limits it."""
         secret = self._client_secret
         return AsyncOAuth2Client(
-            self._client_id, secret, scope=SCOPE, code_challenge_method="S256", timeout=None, verify=self._tls
+            self._client_id, secret, scope=SCOPE, code_challenge_method="S256", timeout=None, verify=tls_context()
         )
 
-    async def _known_provider(self) -> _Provider:
-        async with self._provider.lock:
-            if (known := self._provider.value()) is not None:
-                return known
-            document = await self._discovery.get_json("")
-            try:
-                found = _Provider.model_validate(document)
-            except ValidationError:
-                raise UpstreamError(self.name, Reason.GARBLED) from None
-            endpoints = (found.authorization_endpoint, found.token_endpoint, found.jwks_uri)
-            if self._secure and not all(endpoint.startswith("https://") for endpoint in endpoints):
-                raise UpstreamError(self.name, Reason.GARBLED)  # the client secret goes there
-            return self._provider.keep(found)
-
-    async def _known_keys(self, provider: _Provider, *, anew: bool = False) -> KeySet:
-        async with self._keys.lock:
-            if not anew and (known := self._keys.value()) is not None:
-                return known
-            transport = Transport(self.name, provider.jwks_uri, deadline=self._deadline)
-            try:
-                document: Any = await transport.get_json("")
-            finally:
-                await transport.close()
-            usable = [key for key in document["keys"] if key["kty"] == "RSA"]
-            return self._keys.keep(KeySet.import_key_set({"keys": usable}))
-
-    async def _exchange(self, provider: _Provider, code: str, proof: Proof) -> dict[str, Any]:
+    async def _exchange(self, endpoints: Endpoints, code: str, proof: Proof) -> dict[str, Any]:
         """What Google gives for the code. Asked once: a code works once."""
         try:
             async with self._oauth_client() as client:
                 answer: dict[str, Any] = await client.fetch_token(
-                    provider.token_endpoint,
+                    endpoints.token_endpoint,
                     grant_type="authorization_code",
                     code=code,
                     code_verifier=proof.verifier,
@@ -221,12 +176,12 @@ class Google:
             raise UpstreamError(self.name, Reason.GARBLED) from None
         return answer
 
-    async def _verified(self, provider: _Provider, answer: dict[str, Any], proof: Proof) -> GoogleIdentity:
+    async def _verified(self, endpoints: Endpoints, answer: dict[str, Any], proof: Proof) -> GoogleIdentity:
         """The identity in an id_token that Google has signed, for us, just now, and to this question."""
         try:
-            token = await self._signed(provider, answer["id_token"])
+            token = await self._signed(answer["id_token"])
             options = {
-                "iss": {"essential": True, "values": [*ISSUERS, provider.issuer]},
+                "iss": {"essential": True, "values": [*ISSUERS, endpoints.issuer]},
                 "aud": {"essential": True, "value": self._client_id},
                 "nonce": {"essential": True, "value": proof.nonce},
             }
@@ -238,28 +193,10 @@ class Google:
             raise UpstreamError(self.name, Reason.GARBLED) from None
         return GoogleIdentity(claims.sub, claims.email, claims.email_verified, claims.hd)
 
-    async def _signed(self, provider: _Provider, token: str) -> jwt.Token:
+    async def _signed(self, token: str) -> jwt.Token:
         """`token`, once its signature has been verified; by keys fetched anew where it names one that is not known."""
         registry = JWSRegistry(algorithms=[ALGORITHM], strict_check_header=False)
         try:
-            return jwt.decode(token, await self._known_keys(provider), registry=registry)
+            return jwt.decode(token, await self._documents.keys(), registry=registry)
         except InvalidKeyIdError:
-            return jwt.decode(token, await self._known_keys(provider, anew=True), registry=registry)
-
-
-class _Kept(Generic[T]):
-    """A document, for as long as it is fresh; its lock has it fetched once."""
-
-    def __init__(self) -> None:
-        self.lock = asyncio.Lock()
-        self._value: T | None = None
-        self._until = 0.0
-
-    def value(self) -> T | None:
-        """The document, where it is known and fresh."""
-        return self._value if time.monotonic() < self._until else None
-
-    def keep(self, value: T) -> T:
-        """Keep a new one."""
-        self._value, self._until = value, time.monotonic() + DOCUMENT_SECONDS
-        return value
+            return jwt.decode(token, await self._documents.keys(anew=True), registry=registry)

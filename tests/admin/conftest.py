@@ -16,7 +16,7 @@ from app.admin.staff import COOKIE, StaffSessions
 from app.auth.passwords import Passwords
 from app.auth.repository import UserRepository
 from app.core.database import Database
-from tests.conftest import SECRET_KEY, make_settings, new_database, started
+from tests.conftest import CHEAP, SECRET_KEY, make_settings, new_database, started
 
 PASSWORD = "a long walk at night"
 BOSS, ADA = "boss@example.com", "ada@example.com"
@@ -122,7 +122,7 @@ async def running_site(url: URL, **settings: Any) -> AsyncIterator[Site]:
 async def staffed(administrator: AsyncEngine, filled: str) -> AsyncIterator[str]:
     """The name of a database to make others of: the sample catalogue, an administrator (id 1) and a user (id 2)."""
     async with new_database(administrator, filled) as url:
-        database, passwords = Database(url), Passwords()
+        database, passwords = Database(url), Passwords(CHEAP)
         await Administration(database).make_administrator(BOSS, PASSWORD, passwords)
         async with database.transaction() as session:
             assert await UserRepository(session).add(ADA, password=await passwords.hash(PASSWORD)) == 2

@@ -6,6 +6,7 @@ import pty
 import subprocess
 import sys
 import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,13 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.admin.administration import Administration, Refused
 from app.auth.passwords import Passwords
 from tests.admin.conftest import ADA, PASSWORD, Site
-from tests.conftest import ROOT, SECRET_KEY, new_database
-from tests.processes import movie_finder
+from tests.conftest import CHEAP, ROOT, SECRET_KEY, new_database
+from tests.processes import in_this_process, movie_finder
 
 
-def create_admin(folder: Path, url: URL, *arguments: str) -> subprocess.CompletedProcess[str]:
+def create_admin(
+    folder: Path, url: URL, *arguments: str, by: Callable[..., subprocess.CompletedProcess[str]] = movie_finder
+) -> subprocess.CompletedProcess[str]:
     database = url.render_as_string(hide_password=False)
-    return movie_finder(folder, "create-admin", *arguments, SECRET_KEY=SECRET_KEY, DATABASE_URL=database)
+    return by(folder, "create-admin", *arguments, SECRET_KEY=SECRET_KEY, DATABASE_URL=database)
 
 
 async def test_the_first_administrator_logs_in(
@@ -37,6 +40,8 @@ async def test_the_first_administrator_logs_in(
     made = await asyncio.to_thread(movie_finder, tmp_path, *arguments, DATABASE_URL=database)
     assert (made.returncode, made.stderr) == (0, "")
     assert made.stdout == "root@example.com is an administrator now.\n"
+    stored = await site.scalar("SELECT password FROM users WHERE email = 'root@example.com'")
+    assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     visitor = site.visitor()
     await visitor.log_in("root@example.com")
     assert await visitor.is_in()
@@ -94,21 +99,27 @@ def _type(folder: Path, url: URL, lines: list[str]) -> str:
 
 
 def test_the_rules_are_those_of_a_signup(staffed_url: URL, tmp_path: Path) -> None:
-    refused = create_admin(tmp_path, staffed_url, "--email", "no address", "--password", "12345678")
+    refused = create_admin(tmp_path, staffed_url, "--email", "no address", "--password", "12345678", by=in_this_process)
     assert refused.returncode == 1
     assert refused.stderr.startswith("movie-finder: email: value is not a valid email address")
     assert "; password: A password of digits alone" in refused.stderr
     assert refused.stderr.count("\n") == 1
 
 
-async def test_a_database_that_is_not_ready_is_said_in_one_line(administrator: AsyncEngine, tmp_path: Path) -> None:
+@pytest.fixture
+async def bare_url(administrator: AsyncEngine) -> AsyncIterator[URL]:
+    """A database that was never migrated."""
+    async with new_database(administrator) as url:
+        yield url
+
+
+def test_a_database_that_is_not_ready_is_said_in_one_line(bare_url: URL, tmp_path: Path) -> None:
     arguments = ("--email", "root@example.com", "--password", PASSWORD)
-    async with new_database(administrator) as bare:
-        refused = await asyncio.to_thread(create_admin, tmp_path, bare, *arguments)
+    refused = create_admin(tmp_path, bare_url, *arguments, by=in_this_process)
     assert refused.stderr == "movie-finder: the database is not migrated: run `movie-finder migrate` first\n"
 
 
 async def test_without_a_tier_for_administrators_none_is_made(site: Site) -> None:
     await site.execute("UPDATE account_tiers SET code = 'other' WHERE code = 'admin'")
     with pytest.raises(Refused, match="there is no tier with the code admin: add it first"):
-        await Administration(site.database).make_administrator("root@example.com", PASSWORD, Passwords())
+        await Administration(site.database).make_administrator("root@example.com", PASSWORD, Passwords(CHEAP))

@@ -5,14 +5,13 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from pydantic import ValidationError
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, make_url, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.admin import users
 from app.admin.guard import Guard
-from app.core.database import DatabaseUnavailable
 from tests.admin.conftest import ORIGIN, Site, running_site, words
 from tests.conftest import make_settings
 
@@ -96,12 +95,12 @@ async def test_pages_load_only_what_is_ours(site: Site) -> None:
     assert "cache-control" not in static.headers
 
 
-async def test_errors_are_pages(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def is_page(response: httpx.Response, status: int) -> bool:
+    return response.status_code == status and response.headers["content-type"].startswith("text/html")
+
+
+async def test_errors_are_pages(site: Site) -> None:
     boss = await site.boss()
-
-    def is_page(response: httpx.Response, status: int) -> bool:
-        return response.status_code == status and response.headers["content-type"].startswith("text/html")
-
     for path in ("/admin/nothing", "/admin/nothing/list", "/admin/static/nothing", "/admin/users/edit?pk=99"):
         assert is_page(await boss.client.get(path), 404)
     for pk in ("x", "0", "-1", str(2**63), "", "9" * 5000):
@@ -121,20 +120,27 @@ async def test_errors_are_pages(site: Site, monkeypatch: pytest.MonkeyPatch) -> 
     broken = await boss.client.post(EDIT, content=b"x", headers={"Content-Type": "multipart/form-data"})
     assert is_page(broken, 400)
 
-    class Broken:
-        error: Exception = DatabaseUnavailable()
 
-        def __init__(self, *_: object) -> None:
-            raise self.error
-
-    monkeypatch.setattr(users, "UserAdministrationRepository", Broken)
-    away = await boss.client.get("/admin/users/list")
-    assert is_page(away, 503)
-    assert away.headers["retry-after"] == "5"
-    monkeypatch.setattr(Broken, "error", RuntimeError("secret"))
-    failed = await boss.client.get("/admin/users/list")
+async def test_faults_are_pages_that_do_not_show_them(site: Site, administrator: AsyncEngine) -> None:
+    boss = await site.boss()
+    await site.execute("ALTER TABLE account_tiers RENAME is_default TO renamed")
+    failed = await boss.client.get("/admin/tiers/list")
     assert is_page(failed, 500)
-    assert "secret" not in failed.text
+    assert "is_default" not in failed.text
+    await site.execute("ALTER TABLE account_tiers RENAME renamed TO is_default")
+    assert is_page(await boss.client.get("/admin/tiers/list"), 200)
+
+    async with administrator.connect() as connection:
+        name = site.database.engine.url.database
+        await connection.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'))
+        await connection.execute(
+            text("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = :name"), {"name": name}
+        )
+        away = await boss.client.get("/admin/tiers/list")
+        assert is_page(away, 503)
+        assert away.headers["retry-after"] == "5"
+        await connection.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'))
+    assert is_page(await boss.client.get("/admin/tiers/list"), 200)
 
 
 async def test_an_answer_that_breaks_off_is_not_patched_with_a_page() -> None:

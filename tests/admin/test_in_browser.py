@@ -1,71 +1,35 @@
 """The staff's pages in a real browser that is cut off from the network."""
 
 import asyncio
-import os
-import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Page, Route, async_playwright, expect
-from sqlalchemy import URL
+from playwright.async_api import Browser, expect
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.admin.conftest import ADA, BOSS, PASSWORD
-from tests.conftest import SECRET_KEY
+from tests.browsers import Watch, watched
+from tests.conftest import SECRET_KEY, new_database
 from tests.processes import Service, running
 
 
 @pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """A headless Chromium."""
-    names = ("chromium", "chromium-browser", "google-chrome", "/usr/bin/chromium")
-    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if program is None:
-        pytest.skip("no browser: Chromium was not found")
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=program, args=quiet)
-        yield chromium
-        await chromium.close()
-
-
-@pytest.fixture
-def service(tmp_path: Path, staffed_url: URL) -> Iterator[Service]:
+async def service(
+    administrator: AsyncEngine, staffed: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Service]:
     """The service, as a process, with an administrator and a user."""
-    environment = {"SECRET_KEY": SECRET_KEY, "DATABASE_URL": staffed_url.render_as_string(hide_password=False)}
-    with running("serve", tmp_path, RUN_JOBS="false", **environment) as service:
-        yield service
-
-
-class Watch:
-    """A page on which every request to somewhere else fails, and what went wrong on it."""
-
-    def __init__(self, page: Page, url: str) -> None:
-        self.page = page
-        self.url = url
-        self.complaints: list[str] = []
-        self.elsewhere: list[str] = []
-
-    async def begin(self) -> None:
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        await self.page.route("**/*", self._cut_off)
-
-    async def _cut_off(self, route: Route) -> None:
-        if route.request.url.startswith((self.url, "data:")):
-            await route.continue_()
-        else:
-            self.elsewhere.append(route.request.url)
-            await route.abort()
+    async with new_database(administrator, staffed) as url:
+        environment = {"SECRET_KEY": SECRET_KEY, "DATABASE_URL": url.render_as_string(hide_password=False)}
+        with running("serve", tmp_path_factory.mktemp("service"), RUN_JOBS="false", **environment) as service:
+            yield service
 
 
 @pytest.fixture
 async def watch(browser: Browser, service: Service) -> AsyncIterator[Watch]:
     """An administrator, logged in."""
-    context = await browser.new_context(base_url=service.url)
-    watch = Watch(await context.new_page(), service.url)
-    await watch.begin()
+    watch = await watched(browser, service.url)
     page = watch.page
     await page.goto("/admin/")
     await page.get_by_label("Email address").fill(BOSS)
@@ -74,7 +38,7 @@ async def watch(browser: Browser, service: Service) -> AsyncIterator[Watch]:
     await expect(page.get_by_role("heading", name="Users")).to_be_visible()
     yield watch
     assert watch.elsewhere == []
-    await context.close()
+    await page.context.close()
 
 
 async def test_staff_change_a_users_tier_and_the_user_has_it(watch: Watch, service: Service, tmp_path: Path) -> None:
@@ -128,3 +92,12 @@ async def test_no_page_breaks_the_rules_that_are_set_for_it(watch: Watch) -> Non
     await menu.get_by_label("Open user menu").click()
     await menu.get_by_role("button", name="Logout").click()
     await expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+async def test_the_refresh_button_says_what_has_come_of_it(watch: Watch, tmp_path: Path) -> None:
+    page = watch.page
+    await page.goto("/admin/top-movies/list")
+    await page.get_by_text("Refresh", exact=True).click()
+    await expect(page.get_by_text("ANTHROPIC_API_KEY is not set: the most liked movies are shown.")).to_be_visible()
+    await page.screenshot(path=tmp_path / "top.png")
+    assert watch.complaints == ["Failed to load resource: the server responded with a status of 400 (Bad Request)"]

@@ -40,7 +40,18 @@ async def test_in_debug_the_cookies_work_without_https(staffed_url: URL) -> None
 
 
 async def test_a_login_leads_to_no_other_site_and_no_other_room(site: Site) -> None:
-    for elsewhere in ("https://evil.example/admin/", "//evil.example/admin/", "/movies/", "javascript:alert(1)"):
+    for elsewhere in (
+        "https://evil.example/admin/",
+        "//evil.example/admin/",
+        "/\\evil.example/admin/",
+        "https://localhost@evil.example/admin/",
+        "/movies/",
+        "/admin/../movies/",
+        "/admin/%252e%252e/movies/",
+        "/admin/.%252e/movies/",
+        "/admin/\\..\\movies/",
+        "javascript:alert(1)",
+    ):
         visitor = site.visitor()
         entered = await visitor.send(f"/admin/login?next={elsewhere}", username=BOSS, password=PASSWORD)
         assert entered.headers["location"] == "https://localhost/admin/"

@@ -104,3 +104,12 @@ async def test_bad_values_are_errors_at_their_fields(site: Site) -> None:
 async def test_a_violation_that_nobody_foresaw_is_no_refusal(site: Site) -> None:
     with pytest.raises(IntegrityError):
         await Administration(site.database).change_tier(1, by=1, daily_ai_search_limit=-1)
+
+
+async def test_only_what_can_be_searched_offers_a_search(site: Site) -> None:
+    boss = await site.boss()
+    offered = {
+        key: 'type="search"' in (await boss.client.get(f"/admin/{key}/list")).text
+        for key in ("tiers", "users", "movies")
+    }
+    assert offered == {"tiers": False, "users": True, "movies": True}

@@ -6,7 +6,9 @@ import pytest
 from sqlalchemy import text
 
 from app.admin.administration import Administration, Refused
-from tests.admin.conftest import ADA, Site, words
+from app.admin.staff import StaffSessions
+from tests.admin.conftest import ADA, Site, Visitor, words
+from tests.conftest import SECRET_KEY
 
 EDIT = "/admin/users/edit?pk=2"
 
@@ -139,3 +141,30 @@ async def test_a_user_deleted_while_the_form_is_sent_is_not_found(site: Site) ->
         await asyncio.sleep(0.3)  # the row is locked by now, and the form waits for it
         assert not sending.done()
     assert (await sending).status_code == 404
+
+
+@pytest.mark.parametrize("deleting", [False, True])
+async def test_two_who_throw_each_other_out_at_the_same_moment_do_not_both_succeed(
+    site: Site, *, deleting: bool
+) -> None:
+    await site.execute("UPDATE users SET is_staff = true WHERE id = 2")
+    version: int = await site.scalar("SELECT session_version FROM users WHERE id = 2")
+    boss, ada = await site.boss(), site.visitor()
+    ada.carry(StaffSessions([SECRET_KEY]).issue(2, version))
+
+    async def throw_out(who: Visitor, pk: int) -> int:
+        if deleting:
+            return (await who.delete("users", pk)).status_code
+        sent = await who.send(f"/admin/users/edit?pk={pk}", account_tier_id="1", is_active="on")
+        return sent.status_code
+
+    async with site.database.transaction() as session:
+        await session.execute(text("SELECT FROM users FOR UPDATE"))
+        throwing = [asyncio.create_task(throw_out(boss, 2)), asyncio.create_task(throw_out(ada, 1))]
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        while await site.scalar(waiting) != 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert sorted(await asyncio.gather(*throwing)) == ([200, 400] if deleting else [303, 422])
+    assert await site.scalar("SELECT count(*) FROM users WHERE is_staff") == 1

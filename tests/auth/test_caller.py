@@ -3,6 +3,7 @@
 import pytest
 
 from tests.accounts import ADA, GRACE, Service, claims, signed
+from tests.log_lines import log_lines
 from tests.problem_documents import problem
 
 INFO = "/users/personal-info/"
@@ -104,3 +105,13 @@ async def test_a_deactivated_deleted_or_ended_account_is_refused_at_once(service
 async def test_an_id_that_never_was_is_refused(service: Service) -> None:
     for user_id in (2**40, 2**63 - 1):
         problem(await service.me({"access": signed(claims(user_id))}), 401, "invalid_token")
+
+
+async def test_the_requests_log_line_says_who_asked(service: Service) -> None:
+    pair = await service.begin()
+    user_id = await service.value("SELECT id FROM users")
+    with log_lines() as lines:
+        await service.me(pair)
+        await service.client.get("/movies/")
+        await service.me({"access": pair["access"] + "x"})
+    assert [line["user_id"] for line in lines if line["event"] == "request"] == [user_id, None, None]

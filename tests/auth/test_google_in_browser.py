@@ -3,15 +3,13 @@
 import asyncio
 import base64
 import hashlib
-import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 from sqlalchemy import URL
 
 from tests.conftest import SECRET_KEY
@@ -28,20 +26,6 @@ class FrontEnd(LoopbackServer):
 
     def reply(self, call: Call) -> Reply:  # noqa: ARG002
         return Reply(b"<!doctype html><title>Front end</title><h1>Front end</h1>", content_type="text/html")
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """A headless Chromium."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if program is None:
-        pytest.skip("no browser: Chromium was not found")
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=program, args=quiet)
-        yield chromium
-        await chromium.close()
 
 
 @pytest.fixture

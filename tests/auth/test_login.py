@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 
 import pytest
-from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import URL
 
-from app.auth.passwords import AT_ONCE
-from tests.accounts import ADA, CHEAP, GRACE, OTHER, PASSWORD, Service, django_hash, opened, read
+from app.auth.passwords import AT_ONCE, Argon2id
+from tests.accounts import ADA, GRACE, OTHER, PASSWORD, Counting, Service, django_hash, opened, read
 from tests.json_schema import Json
 from tests.problem_documents import fields, problem
 
@@ -119,45 +117,18 @@ async def test_whoever_does_not_get_in_is_told_the_same(service: Service) -> Non
     assert await service.value("SELECT count(last_login_at) FROM users") == 0
 
 
-class Counting(Argon2Hasher):
-    """The real hasher, at next to no cost, that notes what it is asked for."""
-
-    calls: list[str] = []  # noqa: RUF012
-
-    def __init__(self) -> None:
-        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
-
-    def verify(self, password: str | bytes, hash: str | bytes) -> bool:  # noqa: A002
-        self.calls.append(f"verify {str(hash).rpartition('$')[0].rpartition('$')[0]}")
-        return super().verify(password, hash)
-
-    def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
-        self.calls.append("hash")
-        return super().hash(password, salt=salt)
-
-
-@pytest.fixture
-def hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    monkeypatch.setattr("tests.accounts.CHEAP", Counting)
-    yield Counting.calls
-    Counting.calls.clear()
-
-
-async def test_every_attempt_costs_one_hash_of_the_same_kind_whoever_it_is(
-    accounts_url: URL,
-    service: Service,
-    hashes: list[str],
-) -> None:
-    async with opened(accounts_url) as counted:
+async def test_every_attempt_costs_one_hash_of_the_same_kind_whoever_it_is(accounts_url: URL, service: Service) -> None:
+    hasher = Counting()
+    async with opened(accounts_url, hasher) as counted:
         cases = await strangers(counted)
         cases["right"] = (ADA, PASSWORD)
         spent = set()
         for case, (email, password) in cases.items():
-            hashes.clear()
+            hasher.calls.clear()
             answer = await counted.post("/token/", email=email, password=password)
             assert answer.status_code == (200 if case == "right" else 401), case
-            assert len(hashes) == 1, (case, hashes)
-            spent.update(hashes)
+            assert len(hasher.calls) == 1, (case, hasher.calls)
+            spent.update(hasher.calls)
     assert spent == {"verify $argon2id$v=19$m=8,t=1,p=1"}
     assert await service.value("SELECT count(*) FROM token_families") == 1
 
@@ -241,7 +212,7 @@ async def test_many_logins_at_once_all_get_in(service: Service) -> None:
 
 
 async def test_a_hash_of_other_parameters_is_replaced_at_the_next_login(service: Service) -> None:
-    await service.add_user(password=CHEAP(memory_cost=16).hash(PASSWORD))
+    await service.add_user(password=Argon2id(passes=1, kibibytes=16, lanes=1).hash(PASSWORD))
     await service.log_in()
     stored = await service.value("SELECT password FROM users")
     assert stored.startswith("$argon2id$v=19$m=8,t=1,p=1$")

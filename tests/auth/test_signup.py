@@ -2,9 +2,14 @@
 
 import asyncio
 
+import httpx
 import pytest
+from asgi_lifespan import LifespanManager
+from sqlalchemy import URL
 
+from app.main import create_app
 from tests.accounts import ADA, OTHER, PASSWORD, Service
+from tests.conftest import make_settings
 from tests.json_schema import Json
 from tests.problem_documents import fields, problem
 
@@ -33,6 +38,14 @@ async def test_the_password_is_stored_as_an_argon2id_hash_and_sent_back_to_nobod
     assert stored.startswith("$argon2id$")
     assert PASSWORD not in answer.text
     assert stored not in answer.text
+
+
+async def test_unless_told_otherwise_a_hash_costs_what_rfc_9106_recommends(accounts_url: URL, service: Service) -> None:
+    async with LifespanManager(create_app(make_settings(accounts_url))) as manager:
+        transport = httpx.ASGITransport(manager.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            assert (await client.post("/signup/", json={"email": ADA, "password": PASSWORD})).status_code == 201
+    assert (await service.value("SELECT password FROM users")).startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 @pytest.mark.parametrize("again", [ADA, "ADA@example.com", "Ada@EXAMPLE.com", f"  {ADA} "])

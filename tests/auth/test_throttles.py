@@ -2,28 +2,19 @@
 
 import asyncio
 import logging
-from functools import partial
 from typing import Any
 
 import httpx
 import pytest
-from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlalchemy import URL
 
-from app.auth.passwords import Passwords
+from tests.accounts import Counting, Service, opened
 from tests.conftest import Start
 
 ADA, GRACE = "ada@example.com", "grace@example.com"
 PASSWORD, WRONG = "a long walk at night", "a short swim at noon"
 HERE, ELSEWHERE = "192.0.2.1", "198.51.100.7"
 RATELIMIT = {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"}
-
-
-@pytest.fixture(autouse=True)
-def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Attempts are counted here, whatever each costs."""
-    monkeypatch.setattr(
-        "app.auth.passwords.Argon2Hasher", partial(Argon2Hasher, time_cost=1, memory_cost=8, parallelism=1)
-    )
 
 
 def at(address: str, client: httpx.AsyncClient) -> httpx.AsyncClient:
@@ -81,23 +72,14 @@ async def test_every_attempt_counts_by_address(start: Start) -> None:
         assert await statuses(at(ELSEWHERE, client), PASSWORD) == [200]
 
 
-async def test_of_fifty_guesses_at_once_exactly_the_limit_are_hashed(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    verified: list[str] = []
-    verify = Passwords.verify
-
-    async def counted(self: Passwords, password: str, stored: str | None) -> tuple[bool, str | None]:
-        verified.append(password)
-        return await verify(self, password, stored)
-
-    monkeypatch.setattr(Passwords, "verify", counted)
-    async with start(throttle_login="30/minute,4/minute") as client:
-        await sign_up(client)
+async def test_of_fifty_guesses_at_once_exactly_the_limit_are_hashed(accounts_url: URL, service: Service) -> None:
+    await service.sign_up()
+    hasher = Counting()
+    async with opened(accounts_url, hasher, throttle_login="30/minute,4/minute") as counted:
         guesses = [f"guess number {number}" for number in range(50)]
-        answers = await asyncio.gather(*(log_in(client, guess) for guess in guesses))
-        assert sorted(answer.status_code for answer in answers) == [401] * 4 + [429] * 46
-        assert len(verified) == 4
+        answers = await asyncio.gather(*(log_in(counted.client, guess) for guess in guesses))
+    assert sorted(answer.status_code for answer in answers) == [401] * 4 + [429] * 46
+    assert len(hasher.calls) == 4
 
 
 async def test_the_password_form_and_json_count_together(start: Start) -> None:

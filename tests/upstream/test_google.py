@@ -3,17 +3,16 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
-import httpx2
 import pytest
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-from app.upstream import google as module
 from app.upstream.errors import Reason, UpstreamError
 from app.upstream.google import Google, GoogleIdentity, Proof
+from app.upstream.google_documents import DOCUMENT_SECONDS
 from tests.doubles.oidc import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -30,16 +29,6 @@ from tests.doubles.server import Reply
 DEADLINE = 1.0
 PROOF = Proof(state="s" * 43, nonce="n" * 43, verifier="v" * 43, redirect_uri="https://api.example.com/callback/")
 ADA = GoogleIdentity("1001", "ada@gmail.com", email_verified=True, hosted_domain=None)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def certificates() -> Iterator[None]:
-    """Loaded once: that takes ten times as long as a test."""
-    context = httpx2.create_ssl_context()
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("httpx._transports.default.create_ssl_context", "httpx2.create_ssl_context"):
-            patch.setattr(name, lambda *_, **__: context)
-        yield
 
 
 @pytest.fixture
@@ -204,7 +193,7 @@ async def test_documents_are_fetched_once_and_again_when_they_have_had_their_tim
     for _ in range(2):
         await google.identity(await consent(google), PROOF)
     assert (provider.count(DISCOVERY), provider.count("/keys")) == (1, 1)
-    later = time.monotonic() + module.DOCUMENT_SECONDS
+    later = time.monotonic() + DOCUMENT_SECONDS
     monkeypatch.setattr(time, "monotonic", lambda: later)
     await google.identity(await consent(google), PROOF)
     assert (provider.count(DISCOVERY), provider.count("/keys")) == (2, 2)
@@ -293,7 +282,7 @@ async def test_a_discovery_document_without_usable_addresses_is_refused(
 
 
 async def test_an_encrypted_provider_cannot_name_an_address_that_is_not(google: Google) -> None:
-    google._secure = True
+    google._documents._secure = True
     with pytest.raises(UpstreamError) as caught:
         await google.authorization_url(PROOF)
     assert caught.value.reason is Reason.GARBLED
