@@ -5,9 +5,13 @@ import asyncio
 from alembic import context
 from sqlalchemy import URL, Connection, text
 
-from app.auth import models as auth_models  # noqa: F401 - their tables are in Base.metadata
+from app.ai import models as ai_models  # noqa: F401 - the models' tables are in Base.metadata
+from app.auth import models as auth_models  # noqa: F401
+from app.collections import models as collection_models  # noqa: F401
+from app.core import leases  # noqa: F401
 from app.core.database import Base, Database, database_url
 from app.core.job_queue import QUEUE_TABLES
+from app.imports import models as import_models  # noqa: F401
 from app.movies import models as movie_models  # noqa: F401
 from app.movies.trigrams import TRIGRAM_INDEXES, create_trigram_indexes
 from app.settings import load_settings

@@ -1,7 +1,7 @@
 """Titles by IMDb id: from the catalogue where they are fresh, else from upstream, all at once."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -62,6 +62,21 @@ class Answers:
     failures: dict[str, UpstreamError]
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Titles asked for by id.
+
+    Attributes:
+        movies: the stored movies' ids, by the IMDb ids asked for.
+        failures: where upstream gave no answer; what is in neither it does not know.
+        calls: how many upstream calls it took.
+    """
+
+    movies: dict[str, int]
+    failures: dict[str, UpstreamError]
+    calls: int
+
+
 class Enrichment:
     """Keeps the catalogue's titles as good as upstream's."""
 
@@ -86,6 +101,14 @@ class Enrichment:
         ids = [answers.facts[i].imdb_id if i in answers.facts else i for i in imdb_ids]
         movies = [stored[i] for i in dict.fromkeys(ids) if i in stored]
         return Titles(movies, complete=not any(i not in stored for i in answers.failures))
+
+    async def fetch(self, imdb_ids: Sequence[str]) -> Fetched:
+        """Titles straight from upstream, all asked for side by side, and stored."""
+        answers = await self._ask(imdb_ids)
+        stored = await self._store(answers) if answers.facts else {}
+        known = {i: stored[facts.imdb_id].id for i, facts in answers.facts.items() if facts.imdb_id in stored}
+        untried = sum(failure.reason is Reason.BREAKER_OPEN for failure in answers.failures.values())
+        return Fetched(known, answers.failures, len(imdb_ids) - untried)
 
     async def refresh(self, calls: int, *, at_once: int = 10) -> int:
         """Fetch the oldest stale titles anew, with at most `calls` upstream calls; returns how many were renewed.
@@ -123,15 +146,28 @@ class Enrichment:
         return answers
 
     async def _store(self, answers: Answers) -> dict[str, MovieRow]:
-        now = datetime.now(UTC)
         # A title that upstream now has under another id counts as unknown under the one asked for.
         moved = [i for i, title in answers.facts.items() if title.imdb_id != i]
+        return await store_fetched(self._database, answers.facts.values(), unknown=answers.unknown + moved)
 
-        async def store(session: AsyncSession) -> dict[str, MovieRow]:
-            movies = MovieRepository(session)
-            await movies.upsert(answers.facts.values(), refreshed_at=now)
-            if unknown := answers.unknown + moved:
-                await movies.touch(unknown, now)
-            return await movies.by_imdb_id([title.imdb_id for title in answers.facts.values()])
 
-        return await self._database.write(store)
+async def store_fetched(
+    database: Database, titles: Collection[TitleFacts], *, unknown: Sequence[str] = ()
+) -> dict[str, MovieRow]:
+    """Store what upstream has just told, in one transaction; the movies of these titles by their IMDb id.
+
+    Args:
+        database: where to.
+        titles: what was told.
+        unknown: ids that upstream was asked for and does not know.
+    """
+    now = datetime.now(UTC)
+
+    async def store(session: AsyncSession) -> dict[str, MovieRow]:
+        movies = MovieRepository(session)
+        await movies.upsert(titles, refreshed_at=now)
+        if unknown:
+            await movies.touch(unknown, now)
+        return await movies.by_imdb_id([title.imdb_id for title in titles])
+
+    return await database.write(store)

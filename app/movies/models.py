@@ -2,7 +2,8 @@
 
 A movie is one row: its names are arrays, so that a page of movies needs no join for them. `genres` and `movie_genres`
 repeat the genres as small tables for filters and totals, and `movie_counts` keeps what is counted often apart from
-the wide row; triggers hold both true, whatever code path writes.
+the wide row; triggers hold both true, whatever code path writes. Likes and watch-later entries are here because every
+answer with a movie tells its reader of both.
 """
 
 from datetime import date, datetime
@@ -20,12 +21,14 @@ from sqlalchemy import (
     Numeric,
     SmallInteger,
     Text,
+    UniqueConstraint,
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, MappedColumn, mapped_column
 
+from app.auth.models import User
 from app.core.database import Base
 
 # Byte order: the same on every PostgreSQL whatever its locale, and what LIKE 'prefix%' can use an index for.
@@ -46,6 +49,11 @@ class Movie(Base):
     imdb_id: Mapped[str] = mapped_column(BYTE_ORDERED, unique=True)
     title: Mapped[str] = mapped_column(Text)
     folded_title: Mapped[str] = mapped_column(BYTE_ORDERED, comment="The title for comparison: app.core.text.fold")
+    title_keys: Mapped[list[str]] = mapped_column(
+        ARRAY(BYTE_ORDERED),
+        server_default=text("'{}'"),
+        comment="What titles are matched by, the whole title's first: app.movies.title_keys",
+    )
     year: Mapped[str | None] = mapped_column(Text, comment='As upstream writes it: "2010", "1997–2007"')  # noqa: RUF001
     first_year: Mapped[int | None] = mapped_column(
         SmallInteger, Computed("substring(year from '[0-9]{4}')::smallint", persisted=True)
@@ -60,6 +68,12 @@ class Movie(Base):
     total_seasons: Mapped[str | None] = mapped_column(Text)
     imdb_rating: Mapped[Decimal | None] = mapped_column(Numeric)
     imdb_votes: Mapped[int | None] = mapped_column(BigInteger)
+    # As IMDb ranks its own Top 250 (https://www.imdb.com/chart/top/): a rating counts the more, the more people gave
+    # it; until they are many, the mean of all titles (7.0) stands in, as if 25,000 had given it.
+    weighted_rating: Mapped[Decimal | None] = mapped_column(
+        Numeric,
+        Computed("round((imdb_votes * imdb_rating + 175000) / (imdb_votes + 25000), 3)", persisted=True),
+    )
     ratings: Mapped[list[dict[str, str]]] = mapped_column(JSONB, server_default=text("'[]'"))
     genres: Names = _names()
     languages: Names = _names()
@@ -72,17 +86,35 @@ class Movie(Base):
         DateTime(timezone=True), comment="When upstream was last asked; null: never, the facts came from elsewhere"
     )
 
+    words: Mapped[str] = mapped_column(
+        TSVECTOR,
+        Computed(
+            "movie_words(title, year, directors, writers, actors, genres, countries, languages, plot)",
+            persisted=True,
+        ),
+        deferred=True,
+        comment="For search by meaning: title A; people B; genres, countries, year C; plot, languages D",
+    )
+
     __table_args__ = (
         CheckConstraint("imdb_rating BETWEEN 0 AND 10", name="imdb_rating_range"),
         # Every offered ordering has an index that ends in id; what may be unknown has one for either direction.
         Index("ix_movies_created_at_id", "created_at", "id"),
         Index("ix_movies_folded_title_id", "folded_title", "id"),
+        Index("ix_movies_title_keys", "title_keys", postgresql_using="gin"),
+        Index("ix_movies_first_year_title_key", "first_year", text("(title_keys[1])")),
         Index("ix_movies_first_year_asc", "first_year", "id"),
         Index("ix_movies_first_year_desc", text("first_year DESC NULLS LAST"), text("id DESC")),
         Index("ix_movies_imdb_rating_asc", "imdb_rating", "id"),
         Index("ix_movies_imdb_rating_desc", text("imdb_rating DESC NULLS LAST"), text("id DESC")),
         Index("ix_movies_genre_asc", text("(genres[1])"), "id"),
         Index("ix_movies_genre_desc", text("(genres[1]) DESC NULLS LAST"), text("id DESC")),
+        Index("ix_movies_weighted_rating", text("weighted_rating DESC NULLS LAST"), text("id DESC")),
+        # Films of somebody, for recommendations.
+        Index("ix_movies_directors", "directors", postgresql_using="gin"),
+        Index("ix_movies_actors", "actors", postgresql_using="gin"),
+        Index("ix_movies_words", "words", postgresql_using="gin"),
+        Index("ix_movies_imdb_votes", text("imdb_votes DESC NULLS LAST"), text("imdb_rating DESC NULLS LAST"), "id"),
         Index("ix_movies_refreshed_at", text("refreshed_at NULLS FIRST"), "id"),
     )
 
@@ -97,6 +129,32 @@ class MovieCounts(Base):
     watch_later_count: Mapped[int] = mapped_column(Integer, server_default=text("0"))
 
     __table_args__ = (Index("ix_movie_counts_likes_count", "likes_count", "movie_id"),)
+
+
+class Like(Base):
+    """A user likes a movie."""
+
+    __tablename__ = "likes"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey(User.id, ondelete="CASCADE"), primary_key=True)
+    movie_id: Mapped[int] = mapped_column(ForeignKey(Movie.id, ondelete="CASCADE"), primary_key=True, index=True)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class WatchLater(Base):
+    """A user wants to watch a movie later."""
+
+    __tablename__ = "watch_later"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey(User.id, ondelete="CASCADE"))
+    movie_id: Mapped[int] = mapped_column(ForeignKey(Movie.id, ondelete="CASCADE"), index=True)
+    added_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+    __table_args__ = (
+        UniqueConstraint("user_id", "movie_id"),
+        Index("ix_watch_later_user_id_added_at", "user_id", "added_at", "movie_id"),
+    )
 
 
 class Genre(Base):

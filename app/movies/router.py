@@ -4,13 +4,20 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from app.core.database import DatabaseUnavailable, QueryTooSlow, Reading
+from app.auth.caller import RequiredCaller, Viewer
+from app.auth.problems import InvalidToken, Unauthorized
+from app.core import throttling
+from app.core.database import DatabaseUnavailable, QueryTooSlow, Reading, WriteConflict
+from app.core.fingerprint import UserAgentRequired
 from app.core.http import refuse_repeated_parameters
 from app.core.pagination import Paging
 from app.core.problems import BodyTooLarge, FieldError, InvalidInput, UnsupportedMediaType, responses
-from app.movies.schemas import Movie, MoviePage, MovieQuery, MovieSearchRequest, Structures
+from app.core.throttling import Throttled
+from app.movies.likes import Likes
+from app.movies.schemas import LikedMovie, Movie, MoviePage, MovieQuery, MovieSearchRequest, Structures
 from app.movies.search import MovieSearch
 from app.movies.service import Catalogue, MovieNotFound
+from app.movies.throttles import count_movie_search
 
 router = APIRouter(tags=["movies"], responses=responses(DatabaseUnavailable, QueryTooSlow))
 
@@ -19,9 +26,9 @@ MovieId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The movie's id.",
 
 
 # FastAPI would run a dependency that is not async in a thread.
-async def open_catalogue(session: Reading) -> Catalogue:
+async def open_catalogue(session: Reading, viewer: Viewer) -> Catalogue:
     """The catalogue, for one request."""
-    return Catalogue(session)
+    return Catalogue(session, viewer)
 
 
 async def movie_search(request: Request) -> MovieSearch:
@@ -30,14 +37,20 @@ async def movie_search(request: Request) -> MovieSearch:
     return search
 
 
+async def open_likes(request: Request) -> Likes:
+    """The application's likes."""
+    return Likes(request.state.database)
+
+
 Service = Annotated[Catalogue, Depends(open_catalogue, scope="function")]
+LikeService = Annotated[Likes, Depends(open_likes)]
 
 
 @router.get(
     "/movies/",
     operation_id="listMovies",
     summary="Browse the catalogue",
-    responses=responses(InvalidInput),
+    responses=responses(InvalidInput, InvalidToken),
     dependencies=[Depends(refuse_repeated_parameters)],
 )
 async def list_movies(catalogue: Service, paging: Paging, query: Annotated[MovieQuery, Query()]) -> MoviePage:
@@ -50,7 +63,7 @@ async def list_movies(catalogue: Service, paging: Paging, query: Annotated[Movie
     "/movies/{id:id}/",
     operation_id="getMovie",
     summary="One movie",
-    responses=responses(MovieNotFound),
+    responses=responses(MovieNotFound, InvalidToken),
 )
 async def get_movie(catalogue: Service, id: MovieId) -> Movie:  # noqa: A002 - the contract's name
     """The movie with this id."""
@@ -61,23 +74,64 @@ async def get_movie(catalogue: Service, id: MovieId) -> Movie:  # noqa: A002 - t
     "/movies/search/",
     operation_id="searchMovies",
     summary="Search by title",
-    responses=responses(InvalidInput, UnsupportedMediaType, BodyTooLarge, fault=BLANK)
-    | {200: {"headers": {"X-Search-Source": {"schema": {"type": "string", "enum": ["imdb", "omdb", "catalogue"]}}}}},
+    responses=responses(
+        InvalidInput, UnsupportedMediaType, BodyTooLarge, InvalidToken, UserAgentRequired, Throttled, fault=BLANK
+    )
+    | {
+        200: {
+            "headers": {
+                "X-Search-Source": {"schema": {"type": "string", "enum": ["imdb", "omdb", "catalogue"]}},
+                **throttling.DOCUMENTED_HEADERS,
+            }
+        }
+    },
 )
 async def search_movies(
-    body: MovieSearchRequest, search: Annotated[MovieSearch, Depends(movie_search)], response: Response
+    request: Request,
+    response: Response,
+    body: MovieSearchRequest,
+    search: Annotated[MovieSearch, Depends(movie_search)],
+    viewer: Viewer,
 ) -> list[Movie]:
     """Up to ten films for a title, best first, each stored and complete.
 
     They come from the search provider of the service, enriched where they are new or out of date; where it cannot
-    answer, from the stored catalogue. `X-Search-Source` says which.
+    answer, from the stored catalogue. `X-Search-Source` says which. Searches are counted by the day, by User-Agent and
+    address together, and by address.
     """
-    found = await search.search(body.expression)
+    await count_movie_search(request, response)
+    found = await search.search(body.expression, viewer)
     response.headers["X-Search-Source"] = found.source
-    return [Movie.model_validate(movie) for movie in found.movies]
+    return [found.marks.show(movie) for movie in found.movies]
+
+
+@router.post(
+    "/movies/{id:id}/like/",
+    operation_id="likeMovie",
+    summary="Like a movie",
+    status_code=201,
+    responses=responses(MovieNotFound, Unauthorized, InvalidToken, WriteConflict)
+    | {200: {"model": LikedMovie, "description": "It was liked before."}},
+)
+async def like_movie(caller: RequiredCaller, likes: LikeService, id: MovieId, response: Response) -> LikedMovie:  # noqa: A002 - the path's name
+    """201 the first time, 200 after."""
+    is_new, count = await likes.like(caller.id, id)
+    response.status_code = 201 if is_new else 200
+    return LikedMovie(id=id, is_liked=True, likes_count=count)
+
+
+@router.post(
+    "/movies/{id:id}/unlike/",
+    operation_id="unlikeMovie",
+    summary="Like a movie no longer",
+    responses=responses(Unauthorized, InvalidToken),
+)
+async def unlike_movie(caller: RequiredCaller, likes: LikeService, id: MovieId) -> LikedMovie:  # noqa: A002 - the path's name
+    """200 always, also where the movie was not liked."""
+    return LikedMovie(id=id, is_liked=False, likes_count=await likes.unlike(caller.id, id))
 
 
 @router.get("/structures/", operation_id="getStructures", summary="What filters can be filled with")
-async def get_structures(catalogue: Service) -> Structures:
+async def get_structures(session: Reading) -> Structures:
     """The genres of the stored movies."""
-    return Structures(genres=await catalogue.genres())
+    return Structures(genres=await Catalogue(session).genres())

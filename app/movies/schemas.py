@@ -1,6 +1,7 @@
 """Movies as clients see them, and what they may ask for."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
@@ -78,6 +79,7 @@ def _rating(rating: object) -> object:
 
 Names = Annotated[list[Name], _members("name")]
 People = Annotated[list[Person], _members("full_name")]
+ImdbRating = Annotated[str | None, BeforeValidator(_rating)]
 UtcTime = Annotated[datetime, AfterValidator(lambda time: time.astimezone(UTC))]
 
 
@@ -99,7 +101,7 @@ class Movie(BaseModel):
     poster: str | None = Field(description="The poster's address.")
     metascore: str | None = Field(description="Metacritic's score, 0 to 100.")
     ratings: list[Rating]
-    imdb_rating: Annotated[str | None, BeforeValidator(_rating)] = Field(description="0 to 10, one decimal.")
+    imdb_rating: ImdbRating = Field(description="0 to 10, one decimal.")
     imdb_votes: Annotated[str | None, BeforeValidator(_votes)]
     type: str | None = Field(description="movie, series, episode or game.")
     total_seasons: str | None
@@ -118,10 +120,41 @@ class MoviePage(Page[Movie]):
     """A page of movies."""
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What a user has to do with some movies, by their ids."""
+
+    liked: frozenset[int] = frozenset()
+    queued: frozenset[int] = frozenset()
+
+    def show(self, row: object) -> Movie:
+        """A movie that was found for nobody in particular, as the user sees it."""
+        movie = Movie.model_validate(row)
+        return movie.model_copy(update={"is_liked": movie.id in self.liked, "is_watch_later": movie.id in self.queued})
+
+
+class LikedMovie(BaseModel):
+    """A movie, as far as likes go."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"id": 1, "is_liked": True, "likes_count": 12}})
+
+    id: int
+    is_liked: bool
+    likes_count: int
+
+
 def _not_blank(expression: str) -> str:
     if not expression.strip():
         raise PydanticCustomError("blank", "Say what to search for")
     return expression
+
+
+Expression = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MAX_EXPRESSION_LENGTH, strict=True),
+    IsText,
+    AfterValidator(_not_blank),
+]
 
 
 class MovieSearchRequest(BaseModel):
@@ -129,12 +162,7 @@ class MovieSearchRequest(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"example": {"expression": "inception"}})
 
-    expression: Annotated[
-        str,
-        StringConstraints(min_length=1, max_length=MAX_EXPRESSION_LENGTH, strict=True),
-        IsText,
-        AfterValidator(_not_blank),
-    ] = Field(description="A title, or words of one.")
+    expression: Expression = Field(description="A title, or words of one.")
 
 
 class Structures(BaseModel):
@@ -150,9 +178,9 @@ def _absent_when_blank(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-_Blank = BeforeValidator(_absent_when_blank)
-Substring = Annotated[Annotated[str, StringConstraints(max_length=MAX_FILTER_LENGTH), IsText] | None, _Blank]
-RatingBound = Annotated[Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] | None, _Blank]
+AbsentWhenBlank = BeforeValidator(_absent_when_blank)
+Substring = Annotated[Annotated[str, StringConstraints(max_length=MAX_FILTER_LENGTH), IsText] | None, AbsentWhenBlank]
+RatingBound = Annotated[Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] | None, AbsentWhenBlank]
 Kind = Literal["movie", "series", "episode", "game"]
 
 
@@ -168,7 +196,7 @@ class MovieFilters(BaseModel):
         description="Words that must all be in the title. Without `ordering` the most relevant come first; "
         "where no title has them all, each may have one typo.",
     )
-    type: Annotated[Kind | None, _Blank] = Field(None, description="Of this kind.")
+    type: Annotated[Kind | None, AbsentWhenBlank] = Field(None, description="Of this kind.")
     rating_min: RatingBound = Field(None, description="IMDb rating at least this.")
     rating_max: RatingBound = Field(None, description="IMDb rating at most this.")
 
@@ -180,9 +208,11 @@ DEFAULT_MOVIE_ORDERING = "-created_at"
 class MovieQuery(MovieFilters):
     """What a list of movies is asked for, apart from the page."""
 
-    ordering: Annotated[Annotated[Text, AfterValidator(ordering_check(*MOVIE_ORDERINGS))] | None, _Blank] = Field(
-        None,
-        description=f"Comma-separated: {', '.join(MOVIE_ORDERINGS)}; a leading - for descending. The unknown comes "
-        f"last either way. Default: relevance with `search`, else {DEFAULT_MOVIE_ORDERING}.",
-        examples=["-imdb_rating,title"],
+    ordering: Annotated[Annotated[Text, AfterValidator(ordering_check(*MOVIE_ORDERINGS))] | None, AbsentWhenBlank] = (
+        Field(
+            None,
+            description=f"Comma-separated: {', '.join(MOVIE_ORDERINGS)}; a leading - for descending. The unknown comes "
+            f"last either way. Default: relevance with `search`, else {DEFAULT_MOVIE_ORDERING}.",
+            examples=["-imdb_rating,title"],
+        )
     )

@@ -1,21 +1,26 @@
 """Search by title: an upstream provider finds ids, the catalogue and OMDb make films of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.database import Database
+from app.core.metrics import counter
 from app.core.single_flight import SingleFlight
 from app.movies.answers import SearchAnswerRepository
 from app.movies.enrichment import Enrichment
+from app.movies.listing import MovieLists
 from app.movies.repository import MovieRepository, MovieRow
-from app.movies.schemas import MovieQuery
+from app.movies.schemas import Marks, MovieFilters
 from app.upstream.errors import UpstreamError
 
 MOST_RESULTS = 10
 CATALOGUE = "catalogue"
+SEARCHES = counter(
+    "searches", "Searches by title: who answered, and whether from a stored answer.", ["source", "stored"]
+)
 
 
 class SearchProvider(Protocol):
@@ -29,10 +34,17 @@ class SearchProvider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search found, and who found it."""
+    """What a search found, and who found it.
+
+    Attributes:
+        stored: whether it was found before, within a day.
+        marks: what the user who searches has to do with the movies; the search itself is shared.
+    """
 
     source: str
     movies: Sequence[MovieRow]
+    stored: bool = False
+    marks: Marks = field(default_factory=Marks)
 
 
 class MovieSearch:
@@ -52,13 +64,25 @@ class MovieSearch:
         self._enrichment = enrichment
         self._flights: SingleFlight[Found] = SingleFlight()
 
-    async def search(self, expression: str) -> Found:
-        """Up to ten films for `expression`, in the provider's order.
+    async def search(self, expression: str, viewer: int | None) -> Found:
+        """Up to ten films for `expression`, in the provider's order, as a user sees them.
 
         A provider's answer is kept for a day. The same expression asked at the same moment goes upstream once. Where
         the provider fails, or none of its films can be had, the catalogue answers.
         """
-        words = " ".join(expression.split())
+        found = await self._search(" ".join(expression.split()))
+        SEARCHES.labels(found.source, str(found.stored).lower()).inc()
+        if viewer is None or not found.movies:
+            return found
+        async with self._database.reading() as session:
+            marks = await MovieRepository(session).marks(viewer, [movie.id for movie in found.movies])
+        return replace(found, marks=marks)
+
+    async def close(self) -> None:
+        """Stop the searches under way."""
+        await self._flights.close()
+
+    async def _search(self, words: str) -> Found:
         provider, enrichment = self._provider, self._enrichment
         if provider is None or enrichment is None:
             return await self._in_catalogue(words)
@@ -66,12 +90,8 @@ class MovieSearch:
         async with self._database.reading() as session:
             stored = await SearchAnswerRepository(session).get(provider.name, key)
         if stored is not None:
-            return Found(provider.name, stored)
+            return Found(provider.name, stored, stored=True)
         return await self._flights.run(key, lambda: self._upstream(provider, enrichment, words))
-
-    async def close(self) -> None:
-        """Stop the searches under way."""
-        await self._flights.close()
 
     async def _upstream(self, provider: SearchProvider, enrichment: Enrichment, words: str) -> Found:
         try:
@@ -92,8 +112,8 @@ class MovieSearch:
         await self._database.write(keep)
 
     async def _in_catalogue(self, words: str) -> Found:
-        query = MovieQuery(search=words)
+        filters = MovieFilters(search=words)
         async with self._database.reading() as session:
-            movies = MovieRepository(session)
-            matches = await movies.match(query)
-            return Found(CATALOGUE, await movies.page(query, MOST_RESULTS, 0, forgiving=matches.forgiving))
+            movies = MovieLists(session)
+            matches = await movies.match(filters)
+            return Found(CATALOGUE, await movies.page(filters, None, MOST_RESULTS, 0, forgiving=matches.forgiving))

@@ -12,6 +12,7 @@ class Reason(StrEnum):
     REFUSED = "refused"  # the key is not taken
     LIMITED = "limited"  # the key's quota is used up
     GARBLED = "garbled"  # an answer that is not what the service's documentation says
+    DECLINED = "declined"  # the service understands, and will not answer this question
     BREAKER_OPEN = "breaker_open"  # it failed too often lately and is left alone for a while
 
     @property

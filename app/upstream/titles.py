@@ -74,13 +74,36 @@ class TitleFacts:
     actors: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchHit:
+    """A title as a search names it."""
+
+    imdb_id: str
+    title: str
+    year: str | None = None
+    type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """The first page of what a search found.
+
+    Attributes:
+        hits: each title once, in upstream's order.
+        more: whether there are others that the page does not show.
+    """
+
+    hits: tuple[SearchHit, ...] = ()
+    more: bool = False
+
+
 def parse_title(payload: Mapping[str, Any]) -> TitleFacts:
     """The facts in a title payload of OMDb's shape (https://www.omdbapi.com/, "By ID or Title").
 
     Raises:
         GarbledTitleError: it has no title or no IMDb id.
     """
-    imdb_id, title = _text(payload, "imdbID"), _text(payload, "Title")
+    imdb_id, title = known_text(payload, "imdbID"), known_text(payload, "Title")
     if imdb_id is None or not IMDB_ID.fullmatch(imdb_id) or title is None or len(title) > MAX_TITLE_LENGTH:
         raise GarbledTitleError
     rating = _matching(payload, "imdbRating", r"[0-9](\.[0-9]{1,3})?|10(\.0{1,3})?")
@@ -91,9 +114,9 @@ def parse_title(payload: Mapping[str, Any]) -> TitleFacts:
         year=_matching(payload, "Year", r"[0-9]{4}(\s?[–-]\s?([0-9]{4})?)?"),  # noqa: RUF001 - OMDb writes an en dash
         type=_matching(payload, "Type", r"[a-z]{1,20}"),
         released_date=_released(payload),
-        runtime=_text(payload, "Runtime"),
-        plot=_text(payload, "Plot"),
-        awards=_text(payload, "Awards"),
+        runtime=known_text(payload, "Runtime"),
+        plot=known_text(payload, "Plot"),
+        awards=known_text(payload, "Awards"),
         poster=_matching(payload, "Poster", r"https?://\S+"),
         metascore=_matching(payload, "Metascore", r"[0-9]{1,3}"),
         total_seasons=_matching(payload, "totalSeasons", r"[0-9]{1,4}"),
@@ -122,6 +145,29 @@ def is_miss(payload: Mapping[str, Any]) -> bool:
     raise GarbledTitleError
 
 
+def search_page(payload: Mapping[str, Any]) -> SearchPage:
+    """The first page of a search; what is no title is passed over.
+
+    Raises:
+        GarbledTitleError: there is no list of hits.
+    """
+    hits = payload.get("Search")
+    if not isinstance(hits, list):
+        raise GarbledTitleError
+    titles = [title for hit in hits if isinstance(hit, dict) and (title := _hit(hit))]
+    total = _matching(payload, "totalResults", r"[0-9]{1,9}")
+    each_once = {hit.imdb_id: hit for hit in titles}  # the same id can stand twice
+    return SearchPage(tuple(each_once.values()), more=total is None or int(total) > len(hits))
+
+
+def _hit(payload: Mapping[str, Any]) -> SearchHit | None:
+    try:
+        facts = parse_title(payload)
+    except GarbledTitleError:
+        return None
+    return SearchHit(imdb_id=facts.imdb_id, title=facts.title, year=facts.year, type=facts.type)
+
+
 def imdb_ids(hits: object) -> list[str]:
     """The IMDb ids in a list of search hits, in its order, each once; what is no id is passed over.
 
@@ -134,7 +180,7 @@ def imdb_ids(hits: object) -> list[str]:
     return list(dict.fromkeys(i for i in found if isinstance(i, str) and IMDB_ID.fullmatch(i)))
 
 
-def _text(payload: Mapping[str, Any], key: str) -> str | None:
+def known_text(payload: Mapping[str, Any], key: str) -> str | None:
     """The text at `key`, None where upstream says in any of its ways that it does not know."""
     value = payload.get(key)
     text = _NO_TEXT.sub("", _BREAK.sub(" ", value)).strip() if isinstance(value, str) else ""
@@ -142,20 +188,20 @@ def _text(payload: Mapping[str, Any], key: str) -> str | None:
 
 
 def _matching(payload: Mapping[str, Any], key: str, pattern: str) -> str | None:
-    text = _text(payload, key)
+    text = known_text(payload, key)
     return text if text and re.fullmatch(pattern, text) else None
 
 
 def _released(payload: Mapping[str, Any]) -> date | None:
     try:
-        return datetime.strptime(_text(payload, "Released") or "", "%d %b %Y").replace(tzinfo=UTC).date()
+        return datetime.strptime(known_text(payload, "Released") or "", "%d %b %Y").replace(tzinfo=UTC).date()
     except ValueError:
         return None
 
 
 def _names(payload: Mapping[str, Any], key: str) -> tuple[str, ...]:
     """The names in a comma-separated list, in its order, each once and without its credit."""
-    text = _text(payload, key) or ""
+    text = known_text(payload, key) or ""
     if len(text) > MAX_NAMES_LENGTH:
         return ()
     while (shorter := _CREDIT.sub("", text)) != text:  # the innermost first: a credit may hold another, and commas
@@ -166,5 +212,5 @@ def _names(payload: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 def _ratings(value: object) -> tuple[Rating, ...]:
     entries = value if isinstance(value, list) else []
-    pairs = [(_text(e, "Source"), _text(e, "Value")) for e in entries if isinstance(e, Mapping)]
+    pairs = [(known_text(e, "Source"), known_text(e, "Value")) for e in entries if isinstance(e, Mapping)]
     return tuple(Rating(source=source, value=verdict) for source, verdict in pairs if source and verdict)

@@ -14,6 +14,7 @@ from sqlalchemy.pool import NullPool
 from app.core import schema
 from app.core.database import Database, WriteConflict
 from app.core.job_queue import QueueConnection, queue_queries
+from app.movies.title_keys import title_keys
 from app.movies.trigrams import TRIGRAM_INDEXES, create_trigram_indexes
 from tests.conftest import MIGRATIONS, ROOT, alembic, new_database
 
@@ -48,6 +49,31 @@ async def test_every_migration_goes_up_down_and_up(administrator: AsyncEngine) -
             " AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = p.oid AND deptype = 'e')"
         )
         assert await value(url, functions) == 0
+
+
+async def test_titles_that_are_stored_get_their_keys_and_keep_their_genres(administrator: AsyncEngine) -> None:
+    async with new_database(administrator) as url:
+        await asyncio.to_thread(alembic, url, command.upgrade, "0006")
+        engine = create_async_engine(url, poolclass=NullPool)
+        async with engine.begin() as connection:
+            await connection.execute(
+                text(
+                    "INSERT INTO movies (imdb_id, title, folded_title, genres)"
+                    " SELECT 'tt' || (1000000 + n), 'The Film: Part ' || n || repeat(' x', n % 200), '', '{Drama}'"
+                    " FROM generate_series(1, 1001) AS n"
+                )
+            )
+        await asyncio.to_thread(alembic, url, command.upgrade, "head")
+        async with engine.connect() as connection:
+            rows = (await connection.execute(text("SELECT title, title_keys FROM movies"))).all()
+            enabled = await connection.scalar(
+                text("SELECT tgenabled FROM pg_trigger WHERE tgname = 'movies_sync_genres_updated'")
+            )
+        await engine.dispose()
+        assert len(rows) == 1_001
+        assert [keys for _, keys in rows] == [title_keys(title) for title, _ in rows]
+        assert enabled == b"O"
+        assert await value(url, "SELECT count(*) FROM movie_genres") == 1_001
 
 
 async def test_models_and_migrations_agree(empty_url: URL) -> None:

@@ -17,6 +17,9 @@ from tests.doubles.collectapi import KEY as IMDB_KEY
 from tests.doubles.collectapi import CollectApiDouble
 from tests.doubles.omdb import KEY as OMDB_KEY
 from tests.doubles.omdb import OmdbDouble
+from tests.movies.people import people, people_url, shared_people
+
+__all__ = ["people", "people_url", "shared_people"]
 
 
 class Sql(Protocol):
@@ -84,12 +87,12 @@ async def search_client(start: Start, omdb: OmdbDouble) -> AsyncIterator[httpx.A
         yield client
 
 
-def with_omdb(omdb: OmdbDouble) -> dict[str, str]:
+def with_omdb(omdb: OmdbDouble) -> dict[str, Any]:
     """The settings of an application that searches by OMDb."""
     return {"omdb_api_key": OMDB_KEY, "omdb_api_url": omdb.url}
 
 
-def with_imdb(collectapi: CollectApiDouble) -> dict[str, str]:
+def with_imdb(collectapi: CollectApiDouble) -> dict[str, Any]:
     """The settings of an application that searches by CollectAPI."""
     return {"imdb_api_key": IMDB_KEY, "imdb_api_url": collectapi.url}
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 
 from tests.conftest import Start
 from tests.doubles.collectapi import CollectApiDouble
 from tests.doubles.omdb import OmdbDouble
 from tests.doubles.omdb import error as said
 from tests.doubles.server import Reply
+from tests.log_lines import log_lines
 from tests.movies.conftest import (
     UNKNOWN_FACTS,
     Sql,
@@ -704,3 +706,21 @@ async def test_an_expression_of_up_to_255_characters_is_taken_whole(
     assert await found(search_client, expression) == ("omdb", THIEVES[:1])
     assert await found(search_client, expression) == ("omdb", THIEVES[:1])
     assert omdb.searched == [expression]
+
+
+async def test_what_a_search_costs_is_logged_and_who_answered_it_is_counted(
+    search_client: httpx.AsyncClient, omdb: OmdbDouble
+) -> None:
+    def answered(source: str, stored: str) -> float:
+        return REGISTRY.get_sample_value("movie_finder_searches_total", {"source": source, "stored": stored}) or 0
+
+    kinds = [("omdb", "false"), ("omdb", "true"), ("catalogue", "false")]
+    before = [answered(*kind) for kind in kinds]
+    omdb.found["thief"] = THIEVES
+    with log_lines() as lines:
+        await found(search_client, "thief")
+        await found(search_client, "thief")
+        omdb.always = Reply(status=401, body=b"Invalid API key!")
+        await found(search_client, "nothing of the kind")
+    assert [line["upstream_calls"] for line in lines if line["event"] == "request"] == [4, 0, 1]
+    assert [answered(*kind) - number for kind, number in zip(kinds, before, strict=True)] == [1, 1, 1]

@@ -9,6 +9,8 @@ import pytest
 from app.upstream.errors import Reason, UpstreamError
 from tests.doubles.server import Reply, ScriptedServer
 
+CLIENTS = ("httpx", "httpcore", "httpx2", "httpcore2", "anthropic")
+
 
 @pytest.fixture
 async def server() -> AsyncIterator[ScriptedServer]:
@@ -33,7 +35,7 @@ class Witness(logging.Handler):
 def logged() -> Iterator[list[str]]:
     """What is logged at DEBUG and above, by anybody, the HTTP client's own loggers included."""
     witness = Witness()
-    loggers = [logging.getLogger(name) for name in (None, "httpx", "httpcore", "app.upstream.transport")]
+    loggers = [logging.getLogger(name) for name in (None, *CLIENTS, "app.upstream.transport")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.DEBUG)

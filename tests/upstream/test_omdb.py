@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.upstream.errors import Reason
-from app.upstream.omdb import Omdb
+from app.upstream.omdb import TOO_MANY, Omdb
+from app.upstream.titles import SearchHit, SearchPage
 from tests.doubles.omdb import KEY, OmdbDouble
 from tests.doubles.omdb import error as said
 from tests.doubles.server import Reply, ScriptedServer
@@ -67,6 +68,39 @@ async def test_a_search_gives_ids_in_order_and_each_once(omdb: OmdbDouble) -> No
     assert (call.path, call.parameters) == ("/", {"s": "a & b", "apikey": KEY})
 
 
+async def test_a_title_is_asked_for_by_its_name_year_and_kind(omdb: OmdbDouble) -> None:
+    async with client_of(omdb) as client:
+        facts = await client.titled("inception", year=2010, kind="movie")
+        assert await client.titled("Inception", year=2011) is None
+        assert await client.titled("Inception", kind="series") is None
+    assert facts is not None
+    assert facts.imdb_id == "tt1375666"
+    assert [call.parameters for call in omdb.calls] == [
+        {"t": "inception", "plot": "full", "y": "2010", "type": "movie", "apikey": KEY},
+        {"t": "Inception", "plot": "full", "y": "2011", "apikey": KEY},
+        {"t": "Inception", "plot": "full", "type": "series", "apikey": KEY},
+    ]
+
+
+async def test_a_search_tells_titles_years_and_kinds_each_once_and_whether_there_are_more(omdb: OmdbDouble) -> None:
+    matrix, inception = SearchHit(imdb_id="tt0133093", title="The Matrix", year="1999", type="movie"), "tt1375666"
+    omdb.found |= {"a & b": ["tt0133093", inception, "tt0133093"], "many": ["tt0133093"] * 11}
+    async with client_of(omdb) as client:
+        page = await client.find("a & b", year=1999, kind="movie")
+        assert ([hit.imdb_id for hit in page.hits], page.more) == (["tt0133093", inception], False)
+        assert page.hits[0] == matrix
+        assert await client.find("many") == SearchPage((matrix,), more=True)
+        assert await client.find("it") == SearchPage(more=True)
+        assert await client.find("nosuchword") == SearchPage()
+    assert omdb.calls[0].parameters == {"s": "a & b", "y": "1999", "type": "movie", "apikey": KEY}
+
+
+async def test_what_is_no_title_is_no_hit(server: ScriptedServer, omdb_client: Omdb) -> None:
+    hits = [{"imdbID": "tt0133093", "Title": "Fine", "Year": [], "Type": 5}, {"imdbID": "tt0133093"}, "tt0133093", None]
+    server.script([Reply(json.dumps({"Search": hits, "Response": "True"}).encode())])
+    assert await omdb_client.find("fine") == SearchPage((SearchHit(imdb_id="tt0133093", title="Fine"),), more=True)
+
+
 async def test_a_key_that_is_not_taken_is_refused(omdb: OmdbDouble) -> None:
     async with client_of(omdb, key="wrong") as client:
         assert await reason(client.title("tt1375666")) == Reason.REFUSED
@@ -77,6 +111,8 @@ async def test_a_miss_is_no_title_and_no_hit(server: ScriptedServer, omdb_client
     server.script([said(text)])
     assert await omdb_client.title("tt1375666") is None
     assert await omdb_client.search("inception") == []
+    assert await omdb_client.titled("inception") is None
+    assert await omdb_client.find("inception") == SearchPage()
 
 
 @pytest.mark.parametrize(("text", "status", "expected"), [(text, *answer) for text, answer in FAILURES.items()])
@@ -86,6 +122,9 @@ async def test_a_failure_in_words_is_no_miss(
     server.script([said(text, status)])
     assert await reason(omdb_client.title("tt1375666")) == expected
     assert await reason(omdb_client.search("inception")) == expected
+    assert await reason(omdb_client.titled("inception")) == expected
+    if text != TOO_MANY:
+        assert await reason(omdb_client.find("inception")) == expected
 
 
 @pytest.mark.parametrize("error", ["", None, 5, [], {}, {"a": []}, "movie not found!"])
@@ -134,6 +173,7 @@ async def test_an_object_without_a_list_of_hits_is_a_failure_and_no_empty_list(
 ) -> None:
     server.script([Reply(json.dumps({"Search": found, "Response": "True"}).encode())])
     assert await reason(omdb_client.search("inception")) == Reason.GARBLED
+    assert await reason(omdb_client.find("inception")) == Reason.GARBLED
 
 
 async def test_every_recorded_error_is_a_miss_or_a_failure_as_its_words_say(real_data: Path) -> None:
