@@ -1,0 +1,1 @@
+"""Lists in and out: files as other services export them."""

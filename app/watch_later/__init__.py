@@ -1,0 +1,1 @@
+"""The personal queue: what a user wants to watch later."""
