@@ -23,10 +23,11 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """What to answer, after `delay` seconds.
+    """What to answer, after `delay` seconds, and not before `until` is set.
 
-    `hang` answers nothing, `drop` closes the connection at once, `cut` closes it after half of the body, `drip` sends
-    the body byte by byte with so many seconds between, and `raw` is sent as it is in place of an HTTP answer.
+    `hang` answers nothing, `stall` sends the body and never its end, `drop` closes the connection at once, `cut` closes
+    it after half of the body, `drip` sends the body byte by byte with so many seconds between, and `raw` is sent as it
+    is in place of an HTTP answer.
     """
 
     body: bytes = b""
@@ -34,7 +35,9 @@ class Reply:
     content_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
+    until: asyncio.Event | None = None
     hang: bool = False
+    stall: bool = False
     drop: bool = False
     cut: bool = False
     drip: float = 0.0
@@ -48,6 +51,7 @@ class LoopbackServer:
         calls: what was asked, in order.
         most_in_flight: how many calls were under way together at most.
         waves: how often a call came while none was under way.
+        left: how many clients went away while they were kept waiting.
         latency: seconds before every answer.
     """
 
@@ -56,6 +60,7 @@ class LoopbackServer:
         self.in_flight = 0
         self.most_in_flight = 0
         self.waves = 0
+        self.left = 0
         self.latency = 0.0
         self._connections: set[asyncio.Task[None]] = set()
         self._arrival = asyncio.Event()
@@ -63,11 +68,17 @@ class LoopbackServer:
     def forget(self) -> None:
         """Count from nothing again."""
         self.calls.clear()
-        self.most_in_flight = self.waves = 0
+        self.most_in_flight = self.waves = self.left = 0
 
     async def asked(self, times: int) -> None:
         """Wait until so many calls have come."""
         while len(self.calls) < times:
+            self._arrival.clear()
+            await self._arrival.wait()
+
+    async def was_left(self, times: int = 1) -> None:
+        """Wait until so many clients have gone away while they were kept waiting."""
+        while self.left < times:
             self._arrival.clear()
             await self._arrival.wait()
 
@@ -116,12 +127,24 @@ class LoopbackServer:
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             reply = self.reply(call)
-            await asyncio.sleep(3600 if reply.hang else reply.delay + self.latency)
+            if reply.hang:
+                await self._wait_for_the_end(reader)
+            await asyncio.sleep(reply.delay + self.latency)
+            if reply.until is not None:
+                await reply.until.wait()
         finally:
             self.in_flight -= 1
-        if not reply.drop:
+        if not (reply.drop or reply.hang):
             await _send(reply, writer)
-        return not (reply.drop or reply.cut or reply.raw)
+        if reply.stall:
+            await self._wait_for_the_end(reader)
+        return not (reply.drop or reply.hang or reply.stall or reply.cut or reply.raw)
+
+    async def _wait_for_the_end(self, reader: asyncio.StreamReader) -> None:
+        """Until the client closes the connection."""
+        await reader.read()
+        self.left += 1
+        self._arrival.set()
 
 
 async def _send(reply: Reply, writer: asyncio.StreamWriter) -> None:
@@ -129,7 +152,8 @@ async def _send(reply: Reply, writer: asyncio.StreamWriter) -> None:
         writer.write(reply.raw)
         await writer.drain()
         return
-    fields = {"content-type": reply.content_type, "content-length": str(len(reply.body)), **reply.headers}
+    length = len(reply.body) + reply.stall
+    fields = {"content-type": reply.content_type, "content-length": str(length), **reply.headers}
     lines = [f"HTTP/1.1 {reply.status} X", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
     body = reply.body[: len(reply.body) // 2] if reply.cut else reply.body
     writer.write("\r\n".join(lines).encode("latin-1"))

@@ -1,0 +1,1 @@
+"""Answers by Claude, and those that the database gives in its place."""
