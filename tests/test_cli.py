@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import stat
 import subprocess
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 from sqlalchemy import URL
 
 from tests.conftest import SECRET_KEY
+from tests.doubles.claude_titles import KEY as CLAUDE_KEY
+from tests.doubles.claude_titles import TitlesByClaude
 from tests.doubles.omdb import KEY, OmdbDouble
-from tests.processes import free_port, movie_finder, running
+from tests.processes import free_port, in_this_process, movie_finder, running
 
 pytestmark = pytest.mark.usefixtures("unset_secret_key")
 
@@ -38,7 +41,7 @@ def servers(folder: Path) -> str:
     return "\n".join(line for line in listing.splitlines() if str(cluster) in line)
 
 
-def test_run_makes_all_that_is_missing_and_ctrl_c_stops_all_of_it(folder: Path) -> None:
+def test_run_makes_all_that_is_missing_ctrl_c_stops_all_of_it_and_kill_9_spoils_nothing(folder: Path) -> None:
     with running("run", folder) as service:
         printed = service.log.read_text()
         assert "Loaded the sample catalogue: " in printed
@@ -53,50 +56,43 @@ def test_run_makes_all_that_is_missing_and_ctrl_c_stops_all_of_it(folder: Path) 
     assert not servers(folder)
 
     kept = key.read_text()
+    with running("run", folder) as killed:
+        killed.stop(signal.SIGKILL)
+
     with running("run", folder) as again:
-        assert "Loaded the sample catalogue" not in again.log.read_text()
+        assert "Loaded the sample catalogue" not in killed.log.read_text() + again.log.read_text()
         assert httpx.get(f"{again.url}/movies/").json()["count"] > 250
         assert again.stop(signal.SIGTERM) == 0
     assert key.read_text() == kept
     assert not servers(folder)
 
 
-def test_run_just_works_after_kill_9(folder: Path) -> None:
-    with running("run", folder) as killed:
-        killed.stop(signal.SIGKILL)
-    with running("run", folder) as service:
-        assert httpx.get(f"{service.url}/movies/").status_code == 200
-    assert not servers(folder)
-
-
-def test_two_checkouts_run_side_by_side(tmp_path: Path) -> None:
+def test_two_checkouts_run_side_by_side_and_a_configured_key_is_used_and_none_is_made(tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     one.mkdir()
     other.mkdir()
+    (other / ".env").write_text(f"SECRET_KEY={SECRET_KEY}\n")
     with running("run", one) as first, running("run", other) as second:
         assert httpx.get(f"{first.url}/movies/").status_code == 200
         first.stop()
         assert httpx.get(f"{second.url}/movies/").status_code == 200
+    assert (one / ".data" / "secret_key").exists()
+    assert not (other / ".data" / "secret_key").exists()
 
 
 def test_a_taken_port_is_said_in_one_line_before_anything_starts(folder: Path) -> None:
-    with running("run", folder) as service:
-        refused = movie_finder(folder, "run", "--port", str(service.port))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = in_this_process(folder, "run", "--port", str(port))
     assert refused.returncode == 1
     assert refused.stderr == (
-        f"movie-finder: cannot listen on 127.0.0.1:{service.port}: Address already in use; choose another with PORT=\n"
+        f"movie-finder: cannot listen on 127.0.0.1:{port}: Address already in use; choose another with PORT=\n"
     )
-
-
-def test_a_configured_key_is_used_and_none_is_made(folder: Path) -> None:
-    (folder / ".env").write_text(f"SECRET_KEY={SECRET_KEY}\n")
-    with running("run", folder):
-        pass
-    assert not (folder / ".data" / "secret_key").exists()
+    assert not (folder / ".data" / "postgres").exists()
 
 
 def test_serve_refuses_to_start_without_a_key(folder: Path) -> None:
-    refused = movie_finder(folder, "serve", "--port", str(free_port()))
+    refused = in_this_process(folder, "serve", "--port", str(free_port()))
     assert refused.returncode == 1
     assert refused.stderr.startswith("movie-finder: SECRET_KEY is not set")
     assert refused.stderr.count("\n") == 1
@@ -104,10 +100,10 @@ def test_serve_refuses_to_start_without_a_key(folder: Path) -> None:
 
 def test_a_database_that_is_away_ends_a_command_with_one_line(folder: Path) -> None:
     away = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
-    refused = movie_finder(folder, "load-sample", SECRET_KEY=SECRET_KEY, DATABASE_URL=away)
+    refused = in_this_process(folder, "load-sample", SECRET_KEY=SECRET_KEY, DATABASE_URL=away)
     assert refused.returncode == 1
     assert refused.stderr == "movie-finder: The database cannot be reached at the moment. Try again shortly.\n"
-    refused = movie_finder(folder, "migrate", SECRET_KEY=SECRET_KEY, DATABASE_URL=away, LOG_LEVEL="WARNING")
+    refused = in_this_process(folder, "migrate", SECRET_KEY=SECRET_KEY, DATABASE_URL=away, LOG_LEVEL="WARNING")
     assert refused.returncode == 1
     assert refused.stderr == "movie-finder: The database cannot be reached at the moment. Try again shortly.\n"
 
@@ -115,7 +111,7 @@ def test_a_database_that_is_away_ends_a_command_with_one_line(folder: Path) -> N
 def test_load_sample_may_be_run_again_and_again(folder: Path, empty_url: URL) -> None:
     url = empty_url.render_as_string(hide_password=False)
     for _ in range(2):
-        done = movie_finder(folder, "load-sample", SECRET_KEY=SECRET_KEY, DATABASE_URL=url)
+        done = in_this_process(folder, "load-sample", SECRET_KEY=SECRET_KEY, DATABASE_URL=url)
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith("Loaded the sample catalogue: ")
     with running("serve", folder, SECRET_KEY=SECRET_KEY, DATABASE_URL=url) as service:
@@ -136,7 +132,7 @@ async def test_refresh_titles_keeps_to_its_budget_of_calls(folder: Path, sample_
 
 def test_refresh_titles_asks_for_a_key(folder: Path, empty_url: URL) -> None:
     url = empty_url.render_as_string(hide_password=False)
-    refused = movie_finder(folder, "refresh-titles", SECRET_KEY=SECRET_KEY, DATABASE_URL=url)
+    refused = in_this_process(folder, "refresh-titles", SECRET_KEY=SECRET_KEY, DATABASE_URL=url)
     assert refused.returncode == 2
     assert "OMDB_API_KEY or IMDB_API_KEY must be set" in refused.stderr
 
@@ -156,7 +152,26 @@ async def test_an_upstream_that_refuses_the_key_ends_the_refresh_with_one_line(
     assert "another-key" not in refused.stderr
 
 
+async def test_refresh_top_has_claude_choose_the_top_movies(folder: Path, sample_url: URL) -> None:
+    environment = {
+        "SECRET_KEY": SECRET_KEY,
+        "DATABASE_URL": sample_url.render_as_string(hide_password=False),
+        "ANTHROPIC_API_KEY": CLAUDE_KEY,
+    }
+    async with TitlesByClaude("Seven Samurai", "Casablanca", "No such film") as claude:
+        environment["ANTHROPIC_BASE_URL"] = claude.url
+        done = await asyncio.to_thread(movie_finder, folder, "refresh-top", **environment)
+    assert done.stdout == "Refreshed the top movies: 2.\n", done.stderr
+
+
+def test_refresh_top_says_why_nothing_has_come_of_it(folder: Path, empty_url: URL) -> None:
+    url = empty_url.render_as_string(hide_password=False)
+    refused = in_this_process(folder, "refresh-top", SECRET_KEY=SECRET_KEY, DATABASE_URL=url)
+    assert refused.returncode == 1
+    assert refused.stderr == "movie-finder: ANTHROPIC_API_KEY is not set: the most liked movies are shown.\n"
+
+
 def test_no_command_lists_the_commands(folder: Path) -> None:
-    shown = movie_finder(folder)
-    for command in ("run", "serve", "migrate", "load-sample", "refresh-titles"):
+    shown = in_this_process(folder)
+    for command in ("run", "serve", "migrate", "load-sample", "refresh-titles", "refresh-top"):
         assert command in shown.stdout + shown.stderr

@@ -1,0 +1,1 @@
+"""Demo data: a few people with lists and public collections, on top of the sample catalogue."""
