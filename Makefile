@@ -19,9 +19,13 @@ command := .venv/bin/python -m app.cli
 run := $(command) run --port $(PORT)
 endif
 
+# By file, since the tests of a file share a service.
+workers := -n 2 --dist loadfile
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test coverage check lint format migrate load-minimal-data start stop restart logs requirements setup
+.PHONY: help run test coverage check lint format fuzz audit bench-bad-days bench-overload bench-memory bench-processes bench-resolve \
+	migrate load-minimal-data start stop restart logs requirements setup
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s%s\n", $$1, $$2 }' Makefile
@@ -33,15 +37,44 @@ run: ## Serve on http://127.0.0.1:8000 with a database and a sample catalogue of
 
 test: ## Run the tests
 	@$(setup) dev
-	@exec $(tool) -m pytest -n 2 $(ARGS)
+	@exec $(tool) -m pytest $(workers) $(ARGS)
 
 coverage: ## Run the tests and require that they reach every line
 	@$(setup) dev
-	@exec $(tool) -m pytest -n 2 --cov --cov-report=term --cov-fail-under=100 $(ARGS)
+	@exec $(tool) -m pytest $(workers) --cov --cov-report=term --cov-fail-under=100 $(ARGS)
 
 check: lint ## Check formatting, style, types and the rooms' order
 	@$(tool) -m mypy
 	@$(tool) -c 'from importlinter.cli import lint_imports_command; lint_imports_command(["--no-logo"])'
+
+fuzz: ## Send hostile requests by the thousand to a running service
+	@$(setup) dev
+	@exec $(tool) -m tests.fuzz
+
+audit: ## Look for known weaknesses in the code and in the pinned packages
+	@$(setup) dev
+	@$(tool) -m bandit --quiet --recursive --severity-level medium --skip B108,B608 app migrations
+	@$(tool) -m pip_audit --require-hashes --disable-pip --requirement requirements.txt
+
+bench-bad-days: ## Let PostgreSQL, Redis, OMDb and the service itself fail, and write docs/reliability.md
+	@$(setup) dev
+	@exec $(tool) -m bench.bad_days docs/reliability.md
+
+bench-overload: ## Ask more of the service than it can do, and write docs/reliability.md
+	@$(setup) dev
+	@exec $(tool) -m bench.overload docs/reliability.md
+
+bench-processes: ## Run four processes behind nginx, and write docs/many-processes.md
+	@$(setup) dev
+	@exec $(tool) -m bench.many_processes docs/many-processes.md
+
+bench-resolve: ## Measure how many titles resolve to the right film (REAL_DATA_DIR) and write docs/resolution.md
+	@$(setup) dev
+	@exec $(tool) -m bench.resolve
+
+bench-memory: ## Watch a worker's memory over 100,000 requests, and write docs/reliability.md
+	@$(setup) dev
+	@exec $(tool) -m bench.memory docs/reliability.md
 
 lint: ## Check formatting and style only
 	@$(setup) dev

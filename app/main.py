@@ -11,31 +11,45 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.account_data.service import AccountData
 from app.admin import site
+from app.ai import quota_headers
+from app.ai.advice import Advisor
+from app.ai.figures import quota_figures
+from app.ai.metered import MeteredSuggestions
+from app.ai.recommendations import Recommendations
+from app.ai.router import SEARCH, STREAM
+from app.ai.search import AiSearch
+from app.ai.top import TopMovies, TopRenewal
 from app.api import router
 from app.auth.google import GoogleSignIn
-from app.auth.passwords import Passwords
+from app.auth.passwords import ARGON2ID, Argon2id, Passwords
 from app.auth.service import Accounts
 from app.auth.tokens import TokenIssuer
 from app.core import health, problems, throttling
 from app.core.database import Database, database_url
 from app.core.docs import documented_app
+from app.core.figures import Figures
 from app.core.http import AllowedHosts, BodyLimit, ForwardedHeaders, HeadAsGet
 from app.core.observability import LastResort, RequestLog, configure_logging
+from app.core.overload import Overload
 from app.core.security_headers import SecurityHeaders
+from app.core.sql_watch import SqlLimits
+from app.imports.uploads import MAX_UPLOAD_BYTES
 from app.movies.enrichment import Enrichment, Freshness
+from app.movies.resolution import TitleResolver
 from app.movies.search import MovieSearch
 from app.settings import Settings, load_settings
 from app.upstream.services import upstream_services
-from app.work import working
+from app.work import work_figures, working
 
-# The largest body that an operation takes is under two kilobytes; what is over this is refused as it arrives.
-MAX_BODY_BYTES = 64 * 1024
+# The largest body that an operation takes, the movies of a collection at their most and by the longest ids, is 107 KB;
+# what is over this is refused as it arrives. Uploads have a limit of their own.
+MAX_BODY_BYTES = 128 * 1024
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
-EXPOSED_HEADERS = ["Retry-After", "X-Request-ID", "X-Search-Source", *throttling.HEADERS]
+EXPOSED_HEADERS = ["Retry-After", "X-Request-ID", "X-Search-Source", *throttling.HEADERS, *quota_headers.HEADERS]
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The whole service."""
+def create_app(settings: Settings, argon2id: Argon2id = ARGON2ID) -> FastAPI:
+    """The whole service; `argon2id` is what it hashes passwords with."""
     configure_logging(settings.log_level)
 
     @asynccontextmanager
@@ -44,26 +58,43 @@ def create_app(settings: Settings) -> FastAPI:
             embedded = database_url(settings)
             url = await asyncio.to_thread(embedded.__enter__)
             stack.push_async_callback(asyncio.to_thread, embedded.__exit__, None, None, None)
-            database = Database(url, pool_size=settings.db_pool_size)
+            database = Database(url, pool_size=settings.db_pool_size, limits=SqlLimits.configured(settings))
             stack.push_async_callback(database.close)
+            figures = Figures(database, [work_figures, quota_figures])
+            stack.push_async_callback(figures.close)
+            throttles = throttling.Throttles.configured(settings)
+            stack.push_async_callback(throttles.close)
             upstream = await stack.enter_async_context(upstream_services(settings))
             search = MovieSearch(database)
             if upstream.provider and upstream.titles:
                 enrichment = Enrichment(database, upstream.titles, Freshness.configured(settings))
                 search = MovieSearch(database, upstream.provider, enrichment)
             stack.push_async_callback(search.close)
+            recommendations = Recommendations(database, by_claude=upstream.claude is not None)
+            stack.push_async_callback(recommendations.close)
+            top_movies = TopMovies(database, by_claude=upstream.claude is not None)
+            stack.push_async_callback(top_movies.close)
+            resolver = TitleResolver(database, upstream.finder)
+            suggestions = None
+            if upstream.claude:
+                suggestions = MeteredSuggestions(database, upstream.claude, settings.max_prompt_tokens_length)
             if settings.run_jobs:
                 await stack.enter_async_context(working(settings, url))
             tokens = TokenIssuer.configured(settings)
-            accounts = Accounts(database, Passwords(), tokens)
+            accounts = Accounts(database, Passwords(argon2id), tokens)
             yield {
                 "settings": settings,
                 "database": database,
                 "movie_search": search,
+                "recommendations": recommendations,
+                "top_movies": top_movies,
+                "top_renewal": TopRenewal(database, Advisor.configured(database, upstream)),
+                "ai_search": AiSearch(database, resolver, suggestions, settings.ai_timeout_seconds),
                 "token_issuer": tokens,
                 "accounts": accounts,
                 "account_data": AccountData(database, accounts),
-                "throttles": throttling.Throttles.configured(settings),
+                "throttles": throttles,
+                "figures": figures,
                 "google_sign_in": GoogleSignIn.configured(settings, database, accounts, upstream.google),
             }
 
@@ -75,10 +106,12 @@ def create_app(settings: Settings) -> FastAPI:
     add_pagination(app)
     problems.install(app)
     # The last added is the first to see a request.
-    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
+    app.add_middleware(BodyLimit, usual=MAX_BODY_BYTES, largest=MAX_UPLOAD_BYTES)
+    app.add_middleware(quota_headers.AiQuotaHeaders, paths=(SEARCH, STREAM))
     app.add_middleware(HeadAsGet)
     app.add_middleware(AllowedHosts, allowed_hosts=settings.allowed_hosts, exempt=health.LIVE)
     app.add_middleware(LastResort)
+    app.add_middleware(Overload, exempt=health.LIVE)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_allowed_origins,

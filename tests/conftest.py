@@ -22,23 +22,32 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 SECRET_KEY = "0123456789abcdef-for-the-tests-only"
+# The limits have tests of their own.
+UNTHROTTLED = dict.fromkeys(
+    ("throttle_search_ua", "throttle_search_ip", "throttle_ai_ua", "throttle_ai_ip"), "10000/minute"
+)
 # Nothing that a developer has configured for the service reaches a test; app.main reads its settings on import.
 _TEST_URL = os.environ.get("TEST_DATABASE_URL")
 _TEST_NAME = os.environ.get("DB_TEST_NAME")
 _CREDENTIALS = {key: os.environ.get(f"DB_{key.upper()}") for key in ("user", "password", "host", "port")}
-from app.settings import Settings, asyncpg_url  # noqa: E402 - knows the names, and reads nothing yet
+from app.setting_values import asyncpg_url  # noqa: E402
+from app.settings import Settings  # noqa: E402 - knows the names, and reads nothing yet
 
 for variable in [*map(str.upper, Settings.model_fields), "DJANGO_KEY"]:
     os.environ.pop(variable, None)
 os.environ["SECRET_KEY"] = SECRET_KEY
 
+from app.auth.passwords import Argon2id  # noqa: E402
 from app.core.database import Database  # noqa: E402
 from app.core.embedded_postgres import embedded_postgres  # noqa: E402
 from app.main import create_app  # noqa: E402
 from app.movies.sample import load_sample  # noqa: E402
+from tests.browsers import browser as browser  # noqa: E402, PLC0414
 from tests.doubles.collectapi import CollectApiDouble  # noqa: E402
 from tests.doubles.omdb import OmdbDouble  # noqa: E402
 
+# Hashes that cost next to nothing; processes of their own make real ones.
+CHEAP = Argon2id(passes=1, kibibytes=8, lanes=1)
 ROOT = Path(__file__).parent.parent
 MIGRATIONS = ROOT / "migrations"
 
@@ -136,17 +145,21 @@ async def sample_url(administrator: AsyncEngine, filled: str) -> AsyncIterator[U
         yield url
 
 
+# A request that asks row by row fails its test.
+SQL_GUARD = {"sql_guard": "error", "repeated_sql": 4}
+
+
 def make_settings(url: URL, **changes: Any) -> Settings:
     """The settings of an application for tests; the work behind its requests is done where a test asks for it."""
     database_url = url.render_as_string(hide_password=False)
-    given = {"secret_key": SECRET_KEY, "database_url": database_url, "run_jobs": False}
+    given = {"secret_key": SECRET_KEY, "database_url": database_url, "run_jobs": False, **SQL_GUARD, **UNTHROTTLED}
     return Settings(_env_file=None, **{**given, **changes})
 
 
 @asynccontextmanager
-async def started(settings: Settings) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
+async def started(settings: Settings, argon2id: Argon2id = CHEAP) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
     """The application, started as a server starts it, and a client for it."""
-    app = create_app(settings)
+    app = create_app(settings, argon2id)
     async with LifespanManager(app) as manager:
         transport = httpx.ASGITransport(manager.app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:

@@ -7,7 +7,7 @@ from typing import Any
 
 Schema = Mapping[str, Any]
 Json = Any  # whatever a JSON document may hold
-WORDS = {"title", "description", "default", "example", "examples"}
+WORDS = {"title", "description", "default", "example", "examples", "contentMediaType"}
 TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),
@@ -62,6 +62,7 @@ def _fault(document: Schema, keyword: str, wanted: Json, value: Json, at: str) -
         "minimum": lambda: value >= wanted,
         "maximum": lambda: value <= wanted,
         "minLength": lambda: len(value) >= wanted,
+        "maxItems": lambda: len(value) <= wanted,
         "maxLength": lambda: len(value) <= wanted,
         "pattern": lambda: re.search(wanted, value) is not None,
         "format": lambda: _has_format(wanted, value),

@@ -1,5 +1,6 @@
 """The service as people run it: a process of its own, on a port of its own, in a folder of its own."""
 
+import io
 import os
 import signal
 import socket
@@ -7,15 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest import mock
 
 import httpx
 
+from app.cli import main
 from tests.conftest import ROOT
 
-START_SECONDS = 30.0
-STOP_SECONDS = 30.0
+START_SECONDS = 60.0
+STOP_SECONDS = 40.0
 
 
 def free_port() -> int:
@@ -27,15 +30,15 @@ def free_port() -> int:
 
 
 class Service:
-    """`movie-finder COMMAND --port PORT`, running in `folder`."""
+    """`movie-finder COMMAND --port PORT OPTIONS`, running in `folder`."""
 
-    def __init__(self, command: str, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, command: str, folder: Path, environment: Mapping[str, str], *options: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"{command}-{self.port}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app.cli", command, "--port", str(self.port)],
+                [sys.executable, "-m", "app.cli", command, "--port", str(self.port), *options],
                 cwd=folder,
                 env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
                 stdout=log,
@@ -46,13 +49,14 @@ class Service:
     def wait_until_ready(self) -> None:
         """Until it can serve requests."""
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                if httpx.get(f"{self.url}/health/ready").status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.05)
+        with httpx.Client(base_url=self.url) as client:
+            while time.monotonic() < deadline and self.process.poll() is None:
+                try:
+                    if client.get("/health/ready").status_code == 200:
+                        return
+                except httpx.TransportError:
+                    pass
+                time.sleep(0.05)
         raise AssertionError(f"the service did not start:\n{self.log.read_text()}")
 
     def stop(self, with_signal: signal.Signals = signal.SIGINT) -> int:
@@ -63,9 +67,9 @@ class Service:
 
 
 @contextmanager
-def running(command: str, folder: Path, **environment: str) -> Iterator[Service]:
+def running(command: str, folder: Path, *options: str, **environment: str) -> Iterator[Service]:
     """The service, ready, until the block ends."""
-    service = Service(command, folder, environment)
+    service = Service(command, folder, environment, *options)
     try:
         service.wait_until_ready()
         yield service
@@ -84,4 +88,31 @@ def movie_finder(folder: Path, *arguments: str, **environment: str) -> subproces
         text=True,
         timeout=60,
         check=False,
+    )
+
+
+def in_this_process(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The same without a process of its own, for what needs none: to start one takes seconds."""
+    printed, said = io.StringIO(), io.StringIO()
+    command = ["movie-finder", *arguments]
+    status: object = 0
+    handler = signal.getsignal(signal.SIGTERM)
+    # All of the environment is put back: a command writes there what it has made up for the settings.
+    with (
+        redirect_stdout(printed),
+        redirect_stderr(said),
+        chdir(folder),
+        mock.patch.dict(os.environ, environment),
+        mock.patch.object(sys, "argv", command),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code or 0
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+    if isinstance(status, str):  # as the interpreter has it
+        said.write(f"{status}\n")
+    return subprocess.CompletedProcess(
+        command, status if isinstance(status, int) else 1, printed.getvalue(), said.getvalue()
     )

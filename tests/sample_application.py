@@ -56,7 +56,7 @@ async def raw_request(
         "raw_path": path.encode(),
         "query_string": query.encode(),
         "root_path": "",
-        "headers": [(b"host", b"localhost"), *headers],
+        "headers": [(b"host", b"localhost"), (b"user-agent", b"raw"), *headers],
         "client": ("127.0.0.1", 50000),
         "server": ("localhost", 80),
     }

@@ -1,56 +1,34 @@
 """The documentation pages in a real browser that is cut off from the network."""
 
-import os
-import shutil
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Page, Route, async_playwright, expect
-from sqlalchemy import URL
+from playwright.async_api import Browser, Page, expect
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import SECRET_KEY
+from tests.browsers import watched
+from tests.conftest import SECRET_KEY, new_database
 from tests.processes import Service, running
 
 
 @pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """A headless Chromium."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if program is None:
-        pytest.skip("no browser: Chromium was not found")
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=program, args=quiet)
-        yield chromium
-        await chromium.close()
-
-
-@pytest.fixture
-def service(tmp_path: Path, sample_url: URL) -> Iterator[Service]:
+async def service(
+    administrator: AsyncEngine, filled: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Service]:
     """The service, as a process."""
-    url = sample_url.render_as_string(hide_password=False)
-    with running("serve", tmp_path, SECRET_KEY=SECRET_KEY, DATABASE_URL=url) as service:
-        yield service
+    async with new_database(administrator, filled) as url:
+        environment = {"SECRET_KEY": SECRET_KEY, "DATABASE_URL": url.render_as_string(hide_password=False)}
+        with running("serve", tmp_path_factory.mktemp("service"), **environment) as service:
+            yield service
 
 
 @pytest.fixture
 async def page(browser: Browser, service: Service) -> AsyncIterator[Page]:
     """A page on which every request to somewhere else fails."""
-    context = await browser.new_context(base_url=service.url)
-    page = await context.new_page()
-
-    async def cut_off(route: Route) -> None:
-        if route.request.url.startswith(service.url):
-            await route.continue_()
-        else:
-            await route.abort()
-
-    await page.route("**/*", cut_off)
+    page = (await watched(browser, service.url)).page
     yield page
-    await context.close()
+    await page.context.close()
 
 
 async def test_swagger_ui_tries_an_operation_out_with_the_network_cut_off(page: Page) -> None:

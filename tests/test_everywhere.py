@@ -11,10 +11,20 @@ from tests.problem_documents import problem
 from tests.sample_application import raw_request, sample_application
 
 FRONT_END = "https://front.example"
-# To a stranger, and without Google's keys.
+# To a stranger, without Google's keys, and where there is no collection.
 REFUSED = {
     "/users/personal-info/": 401,
     "/users/me/export/": 401,
+    "/watch_later/list/": 401,
+    "/watch_later/statistics/": 401,
+    "/watch_later/import/1/": 401,
+    "/watch_later/export/": 401,
+    "/collections/1/import/1/": 401,
+    "/collections/1/export/": 404,
+    "/collections/1/": 404,
+    "/collections/1/movies/": 404,
+    "/collections/1/page/": 404,
+    "/movies/recommendations/": 401,
     "/accounts/google/login/": 503,
     "/accounts/google/login/callback/": 400,
 }
@@ -42,7 +52,8 @@ async def resources(client: httpx.AsyncClient) -> dict[str, set[str]]:
     """Every path, with 1 for an id, and its methods."""
     document = (await client.get("/api/schema/")).json()
     documented = {
-        path.replace("{id}", "1"): {name.upper() for name in item} for path, item in document["paths"].items()
+        path.replace("{id}", "1").replace("{job}", "1"): {name.upper() for name in item}
+        for path, item in document["paths"].items()
     }
     assert "/movies/1/" in documented
     return documented | UNDOCUMENTED
@@ -140,7 +151,7 @@ CALLS: dict[int, Call] = {
     400: {"method": "GET", "url": "/movies/", "headers": {"host": "evil.example"}},
     404: {"method": "GET", "url": "/movies/999999/"},
     405: {"method": "DELETE", "url": "/movies/"},
-    413: {"method": "POST", "url": "/movies/search/", "content": b" " * 100_000},
+    413: {"method": "POST", "url": "/movies/search/", "content": b" " * 200_000},
     415: {"method": "POST", "url": "/movies/search/", "content": b"{}"},
     422: {"method": "GET", "url": "/movies/?limit=0"},
 }

@@ -16,9 +16,11 @@ from sqlalchemy import URL, text
 
 from app.auth.mails import MAIL_TASK, VERIFY_EMAIL, MailPayload
 from app.auth.repository import OneTimeTokenRepository, UserRepository
-from app.cli import _keep_mails
+from app.cli.configuration import keep_mails
 from app.core.database import Database
 from app.core.jobs import enqueue
+from app.core.leases import take_lease
+from app.upstream.services import upstream_services
 from app.work import known_jobs, working
 from tests.conftest import ROOT, make_settings
 from tests.doubles.smtp import SmtpDouble
@@ -116,7 +118,14 @@ async def test_what_has_had_its_time_is_purged_by_the_hour(database: Database) -
                     f" VALUES ('omdb', '{age}', '{{}}', now() - interval '{age}')"
                 )
             )
-    jobs = known_jobs(make_settings(database.engine.url), database)
+        await take_lease(session, "over", -HOUR)
+        await take_lease(session, "held", HOUR)
+        for days in (91, 90):
+            await session.execute(
+                text(f"INSERT INTO ai_usage VALUES (1, (now() AT TIME ZONE 'UTC')::date - {days}, {days})")
+            )
+    async with upstream_services(settings := make_settings(database.engine.url)) as upstream:
+        jobs = known_jobs(settings, database, upstream)
     assert list(jobs._schedules) == ["purge"]
     async with database.transaction() as session:
         await enqueue(session, "purge")
@@ -124,6 +133,8 @@ async def test_what_has_had_its_time_is_purged_by_the_hour(database: Database) -
         await until(database, "SELECT count(*) = 0 FROM jobs WHERE entrypoint = 'purge'")
     assert await value(database, "SELECT string_agg(purpose, '') FROM one_time_tokens") == "b"
     assert await value(database, "SELECT string_agg(expression, '') FROM search_answers") == "23 hours"
+    assert await value(database, "SELECT string_agg(name, '') FROM leases") == "held"
+    assert await value(database, "SELECT sum(used) FROM ai_usage") == 90
 
 
 @pytest.mark.parametrize(
@@ -137,5 +148,5 @@ def test_make_run_writes_mails_into_a_folder_unless_a_server_is_set(
     monkeypatch.setenv("EMAIL_FOLDER", "")  # so that it is restored
     for name, content in configured.items():
         monkeypatch.setenv(name, content)
-    _keep_mails()
+    keep_mails()
     assert (os.environ["EMAIL_FOLDER"] or None) == folder
