@@ -3,12 +3,14 @@
 import os
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from socket import socket
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
 
 from app.core.metrics import FOLDER_VARIABLE, forget_worker
 
@@ -17,7 +19,9 @@ APPLICATION = "app.main:app"
 SHUTDOWN_SECONDS = 20
 # A worker that does not answer its parent for so long is replaced: on a busy machine it takes seconds to begin,
 # and one that is killed for that would begin again and again.
-START_SECONDS = 60
+SILENCE_SECONDS = 60.0
+# But the parent waits no longer than this in one go: it has signals to heed, and a worker may have ended.
+PING_SECONDS = 0.5
 
 
 def serve(host: str, port: int, workers: int = 1) -> None:
@@ -33,7 +37,6 @@ def serve(host: str, port: int, workers: int = 1) -> None:
         server_header=False,
         proxy_headers=False,  # the application trusts TRUSTED_PROXIES, and reads X-Forwarded-Host too
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        timeout_worker_healthcheck=START_SECONDS,
     )
     if workers == 1:
         with suppress(KeyboardInterrupt):  # raised anew once all is done
@@ -45,6 +48,21 @@ def serve(host: str, port: int, workers: int = 1) -> None:
         supervisor.run()
     if supervisor.has_failed:
         sys.exit(uvicorn.config.STARTUP_FAILURE)
+
+
+class Worker(Process):
+    """A process that serves."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket]) -> None:
+        super().__init__(config, sockets)
+        self._heard_at = time.monotonic()
+        self.start()
+
+    def is_alive(self, timeout: float = SILENCE_SECONDS) -> bool:
+        """Whether it answers, or has not been silent for so long."""
+        if self.process.is_alive() and self.ping(PING_SECONDS):
+            self._heard_at = time.monotonic()
+        return self.process.is_alive() and time.monotonic() - self._heard_at < timeout
 
 
 class Workers(Multiprocess):
@@ -59,19 +77,27 @@ class Workers(Multiprocess):
     def __init__(self, config: uvicorn.Config, sockets: list[socket], metrics: Path) -> None:
         super().__init__(config, sockets)
         self._metrics = metrics
-        self._alive: set[int] = set()
 
     @property
     def has_failed(self) -> bool:
         """Whether a worker could not start, which ends all of them."""
         return any(process.exitcode == uvicorn.config.STARTUP_FAILURE for process in self.processes)
 
+    def init_processes(self) -> None:
+        self.processes = [Worker(self.config, self.sockets) for _ in range(self.processes_num)]
+
     def keep_subprocess_alive(self) -> None:
-        super().keep_subprocess_alive()
-        alive = {process.pid for process in self.processes if process.pid is not None}
-        for dead in self._alive - alive:
-            forget_worker(dead, self._metrics)
-        self._alive = alive
+        for number, worker in enumerate(self.processes):
+            if self.should_exit.is_set() or worker.is_alive(SILENCE_SECONDS):
+                continue
+            worker.kill()
+            worker.join()
+            if worker.pid is not None:
+                forget_worker(worker.pid, self._metrics)
+            if worker.exitcode == uvicorn.config.STARTUP_FAILURE:  # so would another
+                self.should_exit.set()
+            else:
+                self.processes[number] = Worker(self.config, self.sockets)
 
     def terminate_all(self) -> None:
         # As long as this process holds them too, nobody is refused: who comes waits in line, and for nothing.
