@@ -105,7 +105,9 @@ async def new_database(administrator: AsyncEngine, template: str = "template1") 
     """A database that exists for as long as the block runs."""
     name = f"movie_finder_test_{os.getpid()}_{next(_numbers)}"
     async with administrator.connect() as connection:
-        await connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+        # Of what PostgreSQL 15 offers, the one that takes a third of the time where nothing need be durable.
+        strategy = "STRATEGY FILE_COPY" if (connection.dialect.server_version_info or ()) >= (15,) else ""
+        await connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}" {strategy}'))
     yield administrator.url.set(database=name)
     async with administrator.connect() as connection:
         await connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))

@@ -92,7 +92,8 @@ async def test_its_head_is_one_of_a_stream(server: httpx.AsyncClient, searcher: 
         assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
         assert "X-AI-Quota-Remaining" in answer.headers["Access-Control-Expose-Headers"]
         assert "content-length" not in answer.headers
-        assert Quota.told(answer) == Quota(FREE_LIMIT, FREE_LIMIT)
+        # As it was, or as it is already where Claude has begun before the head has left.
+        assert Quota.told(answer) in {Quota(FREE_LIMIT, FREE_LIMIT), Quota(FREE_LIMIT, FREE_LIMIT - 1)}
 
 
 async def test_nothing_on_the_way_holds_an_event_back(server: httpx.AsyncClient, searcher: Searcher) -> None:
