@@ -20,7 +20,7 @@ run := $(command) run --port $(PORT)
 endif
 
 # By file, since the tests of a file share a service.
-workers := -n 2 --dist loadfile
+workers := -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -30,7 +31,7 @@ from app.core.docs import documented_app
 from app.core.figures import Figures
 from app.core.http import AllowedHosts, BodyLimit, ForwardedHeaders, HeadAsGet
 from app.core.observability import LastResort, RequestLog, configure_logging
-from app.core.overload import Overload
+from app.core.overload import Overload, refuse
 from app.core.security_headers import SecurityHeaders
 from app.core.sql_watch import SqlLimits
 from app.imports.uploads import MAX_UPLOAD_BYTES
@@ -105,23 +106,24 @@ def create_app(settings: Settings, argon2id: Argon2id = ARGON2ID) -> FastAPI:
     site.mount(app, settings)
     add_pagination(app)
     problems.install(app)
-    # The last added is the first to see a request.
-    app.add_middleware(BodyLimit, usual=MAX_BODY_BYTES, largest=MAX_UPLOAD_BYTES)
-    app.add_middleware(quota_headers.AiQuotaHeaders, paths=(SEARCH, STREAM))
-    app.add_middleware(HeadAsGet)
-    app.add_middleware(AllowedHosts, allowed_hosts=settings.allowed_hosts, exempt=health.LIVE)
-    app.add_middleware(LastResort)
-    app.add_middleware(Overload, exempt=health.LIVE)
-    app.add_middleware(
+    cors = partial(
         CORSMiddleware,
         allow_origins=settings.cors_allowed_origins,
         allow_methods=METHODS,
         allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
         expose_headers=EXPOSED_HEADERS,
     )
+    # The last added is the first to see a request.
+    app.add_middleware(BodyLimit, usual=MAX_BODY_BYTES, largest=MAX_UPLOAD_BYTES)
+    app.add_middleware(quota_headers.AiQuotaHeaders, paths=(SEARCH, STREAM))
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(AllowedHosts, allowed_hosts=settings.allowed_hosts, exempt=health.LIVE)
+    app.add_middleware(LastResort)
+    app.add_middleware(cors)
     app.add_middleware(SecurityHeaders, documentation="/api/")
     app.add_middleware(ForwardedHeaders, trusted=settings.trusted_proxies)
     app.add_middleware(RequestLog)
+    app.add_middleware(Overload, refusal=cors(refuse), exempt=health.LIVE)
     return app
 
 

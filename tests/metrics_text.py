@@ -1,5 +1,6 @@
 """What Prometheus reads from `/metrics`."""
 
+from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
@@ -26,3 +27,8 @@ class Samples:
         wanted = set(labels.items())
         full = f"movie_finder_{name}"
         return sum(v for (found, own), v in self._values.items() if found == full and wanted <= own)
+
+
+def metric(name: str, **labels: str) -> float:
+    """What this process has counted under `movie_finder_` and this name; 0 where it is nothing yet."""
+    return REGISTRY.get_sample_value(f"movie_finder_{name}", labels) or 0.0

@@ -5,6 +5,7 @@ of a request. A writing session is one transaction. Work that asks upstream in b
 other, so that no connection is held while the network is waited for.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Annotated, Any, ClassVar, TypeVar, cast
@@ -119,6 +120,9 @@ class Database:
         event.listen(self.engine.sync_engine, "handle_error", _name_error)
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed_connection)
         SqlWatch(pool, limits or SqlLimits()).listen(self.engine.sync_engine)
+        # The pool itself is not fair: who has just come takes the connection that somebody else was woken for, and that
+        # one waits for seconds. A semaphore serves those who wait in the order of their coming.
+        self._turns = asyncio.Semaphore(pool_size)
         self._pool, self._pool_size = pool, pool_size
         CONNECTIONS.labels(pool).inc(pool_size)
         autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -133,9 +137,8 @@ class Database:
             DatabaseUnavailable: no connection could be had in time, or it broke.
             QueryTooSlow: a statement ran into its time limit.
         """
-        with _named_pool_timeout():
-            async with self._reading() as session:
-                yield session
+        async with self._turn(), self._reading() as session:
+            yield session
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -146,9 +149,8 @@ class Database:
             QueryTooSlow: a statement ran into its time limit.
             WriteConflict: PostgreSQL broke the transaction off because of another.
         """
-        with _named_pool_timeout():
-            async with self._writing() as session, session.begin():
-                yield session
+        async with self._turn(), self._writing() as session, session.begin():
+            yield session
 
     async def write(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
         """Do `work` in a transaction, and once more where another transaction stood in its way."""
@@ -158,6 +160,19 @@ class Database:
         except WriteConflict:
             async with self.transaction() as session:
                 return await work(session)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(POOL_TIMEOUT_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise DatabaseUnavailable from None
+        try:
+            with _named_pool_timeout():
+                yield
+        finally:
+            self._turns.release()
 
     async def close(self) -> None:
         """Close every connection."""

@@ -50,6 +50,7 @@ def _histogram(name: str, documentation: str, labels: Sequence[str], buckets: Se
 REQUESTS = _histogram(
     "request_seconds", "Requests, by route, method and status.", ["route", "method", "status"], REQUEST_BUCKETS
 )
+REFUSED = counter("requests_refused", "Requests refused since more were under way than can be answered.")
 STATEMENTS = _histogram("sql_seconds", "SQL statements that came to an end.", [], STATEMENT_BUCKETS)
 CONNECTIONS_IN_USE = _gauge("database_connections_in_use", "Connections taken from a pool.", ["pool"])
 CONNECTIONS = _gauge("database_connections", "The pools' sizes.", ["pool"])

@@ -60,8 +60,16 @@ def configure_logging(level: str) -> None:
     )
 
 
+def give_id(scope: Scope) -> str:
+    """The id of a request from now on: the client's own where that is a sane one."""
+    sent = Headers(scope=scope).get("x-request-id", "")
+    request_id = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+    scope["request_id"] = request_id
+    return request_id
+
+
 class RequestLog:
-    """Outermost middleware: gives every request an id, logs its end, and answers 500 where nothing else did."""
+    """Gives every request an id, logs its end, and answers 500 where nothing else did."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -70,9 +78,7 @@ class RequestLog:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        sent = Headers(scope=scope).get("x-request-id", "")
-        request_id = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
-        scope["request_id"] = request_id
+        request_id = give_id(scope)
         method, started, status = scope["method"], time.perf_counter(), 0
 
         async def send_with_id(message: Message) -> None:

@@ -26,8 +26,8 @@ MovieId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The movie's id.",
 
 
 # FastAPI would run a dependency that is not async in a thread.
-async def open_catalogue(session: Reading, viewer: Viewer) -> Catalogue:
-    """The catalogue, for one request."""
+async def open_catalogue(viewer: Viewer, session: Reading) -> Catalogue:
+    """The catalogue, for one request. Who asks is found out first: never is one connection held for another."""
     return Catalogue(session, viewer)
 
 

@@ -9,7 +9,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from app.core.overload import Overload
+from app.core.overload import Overload, refuse
+from tests.conftest import Start
+from tests.log_lines import log_lines
+from tests.metrics_text import metric
 from tests.problem_documents import problem
 
 
@@ -35,13 +38,8 @@ def slow() -> Slow:
 
 @pytest.fixture
 def client(slow: Slow) -> httpx.AsyncClient:
-    app = Overload(slow, exempt="/health/live", most_reads=3, most_others=2)
-
-    async def with_request_id(scope: Scope, receive: Receive, send: Send) -> None:
-        scope["request_id"] = "x"
-        await app(scope, receive, send)
-
-    transport = httpx.ASGITransport(with_request_id, raise_app_exceptions=False)
+    app = Overload(slow, refusal=refuse, exempt="/health/live", most_reads=3, most_others=2)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
 
@@ -96,9 +94,21 @@ async def test_a_request_that_breaks_or_goes_away_leaves_its_place(client: httpx
     assert Counter(answer.status_code for answer in answers) == {200: 3}
 
 
-async def test_the_application_refuses_in_the_words_of_every_other_error(empty_client: httpx.AsyncClient) -> None:
-    answers = await asyncio.gather(*(empty_client.get("/movies/") for _ in range(300)))
+async def test_the_application_refuses_in_the_words_of_every_other_error_and_tells_once_a_second(
+    start: Start,
+) -> None:
+    before = metric("requests_refused_total")
+    origin = {"Origin": "https://front.example", "X-Request-ID": "mine"}
+    async with start(cors_allowed_origins=[origin["Origin"]]) as client:
+        with log_lines() as lines:
+            answers = await asyncio.gather(*(client.get("/movies/", headers=origin) for _ in range(200)))
     refused = [answer for answer in answers if answer.status_code != 200 and answer.json()["code"] == "overloaded"]
-    assert len(refused) == 300 - 256
+    assert len(refused) == 200 - 128
     problem(refused[0], 503, "overloaded")
     assert refused[0].headers["X-Content-Type-Options"] == "nosniff"
+    assert refused[0].headers["X-Request-ID"] == "mine"
+    assert refused[0].headers["Access-Control-Allow-Origin"] == "https://front.example"
+    assert "Retry-After" in refused[0].headers["Access-Control-Expose-Headers"]
+    assert metric("requests_refused_total") == before + len(refused)
+    assert len([line for line in lines if line["event"].startswith("requests are refused")]) == 1
+    assert len([line for line in lines if line["event"] == "request"]) == 128

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from limits import parse
-from prometheus_client import REGISTRY
 from pydantic import SecretStr, ValidationError
 
 from app.core import redis_windows
@@ -20,6 +19,7 @@ from app.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.doubles.server import LoopbackServer
 from tests.log_lines import log_lines
+from tests.metrics_text import metric
 from tests.redis_server import PASSWORD, RedisServer, redis_server
 
 DAY = Throttle("a day's", parse("10/day"), ("one",))
@@ -58,10 +58,6 @@ async def got_through(limiter: Throttles, *asked: Throttle, times: int) -> int:
     found = await asyncio.gather(*(limiter.take(*asked) for _ in range(times)), return_exceptions=True)
     assert {type(one) for one in found} <= {list, Throttled}
     return sum(isinstance(one, list) for one in found)
-
-
-def metric(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(f"movie_finder_{name}", labels) or 0.0
 
 
 async def until_back(limiter: Throttles) -> None:

@@ -10,12 +10,9 @@ from app.upstream import transport
 from app.upstream.errors import UpstreamError
 from app.upstream.transport import Transport
 from tests.doubles.server import Reply, ScriptedServer
+from tests.metrics_text import metric
 
 OK, BROKEN, HANGING = Reply(b"{}"), Reply(status=503), Reply(hang=True)
-
-
-def metric(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(f"movie_finder_upstream_{name}", labels) or 0.0
 
 
 async def test_calls_are_counted_by_their_end_with_their_retries_and_their_time() -> None:
@@ -35,11 +32,13 @@ async def test_calls_are_counted_by_their_end_with_their_retries_and_their_time(
             waiting.cancel()
             await asyncio.wait({waiting})
         await client.close()
-    ends = {end: metric("calls_total", service=name, outcome=end) for end in ("answered", "garbled", "abandoned")}
+    ends = {
+        end: metric("upstream_calls_total", service=name, outcome=end) for end in ("answered", "garbled", "abandoned")
+    }
     assert ends == {"answered": 2, "garbled": 1, "abandoned": 1}
-    assert metric("retries_total", service=name) == 1
-    assert metric("seconds_count", service=name) == 4
-    assert metric("seconds_sum", service=name) >= 0.1
+    assert metric("upstream_retries_total", service=name) == 1
+    assert metric("upstream_seconds_count", service=name) == 4
+    assert metric("upstream_seconds_sum", service=name) >= 0.1
     assert record.upstream_calls == 4
 
 
@@ -53,12 +52,12 @@ async def test_the_breaker_is_seen_to_open_and_to_close(monkeypatch: pytest.Monk
             for _ in range(transport.BREAKER_FAILURES + 1):
                 with pytest.raises(UpstreamError):
                     await client.get_json("/")
-        assert metric("breakers_open", service=name) == 1
+        assert metric("upstream_breakers_open", service=name) == 1
         # What the breaker keeps from being asked costs the request no call.
-        assert metric("calls_total", service=name, outcome="breaker_open") == 1
+        assert metric("upstream_calls_total", service=name, outcome="breaker_open") == 1
         assert record.upstream_calls == transport.BREAKER_FAILURES
         server.script([OK])
         await asyncio.sleep(0.15)
         await client.get_json("/")
-        assert metric("breakers_open", service=name) == 0
+        assert metric("upstream_breakers_open", service=name) == 0
         await client.close()
