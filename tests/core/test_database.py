@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.database import Database, WriteConflict
+from app.core.database import Database, DatabaseUnavailable, WriteConflict
 
 
 @pytest.fixture
@@ -46,3 +46,35 @@ async def test_a_work_that_is_broken_off_twice_is_told_of(database: Database) ->
 
     with pytest.raises(WriteConflict):
         await database.write(broken_off)
+
+
+async def test_who_waits_for_a_connection_is_served_in_the_order_of_coming(empty_url: URL) -> None:
+    database = Database(empty_url, pool_size=1)
+    served: list[int] = []
+
+    async def ask(number: int) -> None:
+        async with database.reading() as session:
+            served.append(number)
+            await session.execute(text("SELECT 1"))
+
+    await asyncio.gather(*(ask(number) for number in range(50)))
+    await database.close()
+    assert served == list(range(50))
+
+
+async def test_who_gets_no_connection_in_time_is_told_however_it_is_held(empty_url: URL) -> None:
+    database = Database(empty_url, pool_size=1)
+
+    async def ask() -> None:
+        async with database.reading() as session:
+            await session.execute(text("SELECT 1"))
+
+    async with database.reading() as session:
+        await session.execute(text("SELECT 1"))
+        with pytest.raises(DatabaseUnavailable):
+            await ask()
+    async with database.engine.connect():
+        with pytest.raises(DatabaseUnavailable):
+            await ask()
+    await ask()
+    await database.close()

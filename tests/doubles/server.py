@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -64,6 +64,8 @@ class LoopbackServer:
         self.latency = 0.0
         self._connections: set[asyncio.Task[None]] = set()
         self._arrival = asyncio.Event()
+        self._open = asyncio.Event()
+        self._open.set()
 
     def forget(self) -> None:
         """Count from nothing again."""
@@ -81,6 +83,15 @@ class LoopbackServer:
         while self.left < times:
             self._arrival.clear()
             await self._arrival.wait()
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Let every call wait for its answer until the block has ended."""
+        self._open.clear()
+        try:
+            yield
+        finally:
+            self._open.set()
 
     def reply(self, call: Call) -> Reply:
         """The answer to `call`."""
@@ -130,6 +141,7 @@ class LoopbackServer:
             if reply.hang:
                 await self._wait_for_the_end(reader)
             await asyncio.sleep(reply.delay + self.latency)
+            await self._open.wait()
             if reply.until is not None:
                 await reply.until.wait()
         finally:

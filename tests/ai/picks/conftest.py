@@ -135,7 +135,7 @@ async def claude(shared_claude: TitlesByClaude) -> AsyncIterator[TitlesByClaude]
     """A Claude that has not been asked yet, and knows no film."""
     yield shared_claude
     shared_claude.forget()
-    shared_claude.titles, shared_claude.always, shared_claude.latency = [], None, 0.0
+    shared_claude.titles, shared_claude.always = [], None
 
 
 @pytest.fixture

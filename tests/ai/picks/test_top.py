@@ -36,8 +36,8 @@ async def test_a_hundred_clients_are_answered_at_once_and_ask_claude_once(
     service: Cinema, claude: TitlesByClaude
 ) -> None:
     claude.titles = ["Film 03", "Film 01"]
-    claude.latency = 0.3
-    answers = await asyncio.gather(*(service.top() for _ in range(100)))
+    with claude.held():
+        answers = await asyncio.gather(*(service.top() for _ in range(100)))
     assert {tuple(titles) for titles in answers} == {tuple(f"Film {n:02}" for n in range(14, 4, -1))}
     await service.until(CHOSEN)
     top = await service.top()
@@ -61,8 +61,9 @@ async def test_a_choice_holds_for_a_week_and_is_served_while_the_next_is_made(
     await service.idle()
     assert len(claude.calls) == 1
     await service.execute(ago(8))
-    claude.titles, claude.latency = ["Film 05"], 0.3
-    assert (await service.top())[0] == "Film 03"
+    claude.titles = ["Film 05"]
+    with claude.held():
+        assert (await service.top())[0] == "Film 03"
     await service.until(CHOSEN)
     assert (await service.top())[0] == "Film 05"
     await service.idle()
@@ -113,11 +114,16 @@ async def test_the_weeks_job_chooses_anew_but_not_twice_on_one_day(service: Cine
 async def test_two_refreshes_at_once_are_one_and_the_other_is_told(
     service: Cinema, claude: TitlesByClaude, settings: Settings
 ) -> None:
-    claude.titles, claude.latency = ["Film 03", "Film 02"], 0.2
+    claude.titles = ["Film 03", "Film 02"]
     async with upstream_services(settings) as upstream:
         renewal = TopRenewal(service.database, Advisor.configured(service.database, upstream))
-        outcomes = await asyncio.gather(*(renewal.refresh() for _ in range(4)), return_exceptions=True)
-        assert sorted(map(str, outcomes)) == ["2", *["The top movies are being refreshed at this moment."] * 3]
+        with claude.held():
+            first = asyncio.create_task(renewal.refresh())
+            await claude.asked(1)
+            for _ in range(3):
+                with pytest.raises(NotRefreshed, match="are being refreshed at this moment"):
+                    await renewal.refresh()
+        assert await first == 2
         assert len(claude.calls) == 1
         claude.titles = []
         with pytest.raises(NotRefreshed, match="no film that could be found"):
