@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.resources import files
@@ -58,10 +59,17 @@ class Start(Protocol):
     def __call__(self, **settings: Any) -> AbstractAsyncContextManager[httpx.AsyncClient]: ...
 
 
+def _roomy_memory() -> str | None:
+    """Where files are kept in memory, if there is room: there a database is made in a tenth of the time."""
+    memory = "/dev/shm"  # noqa: S108 - only a folder of a name of its own is made in it
+    roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 << 30
+    return memory if roomy else None
+
+
 @contextmanager
 def open_folder() -> Iterator[Path]:
     """A folder for a cluster that a root's server account can enter, unlike pytest's own."""
-    with TemporaryDirectory(prefix="movie-finder-test-") as name:
+    with TemporaryDirectory(prefix="movie-finder-test-", dir=_roomy_memory()) as name:
         folder = Path(name)
         folder.chmod(0o755)
         yield folder
