@@ -119,6 +119,18 @@ class Movie(Base):
     )
 
 
+class AlternativeTitle(Base):
+    """What a movie is called elsewhere."""
+
+    __tablename__ = "alternative_titles"
+
+    movie_id: Mapped[int] = mapped_column(ForeignKey(Movie.id, ondelete="CASCADE"), primary_key=True)
+    folded_title: Mapped[str] = mapped_column(
+        BYTE_ORDERED, primary_key=True, comment="The title for comparison: app.core.text.fold"
+    )
+    title: Mapped[str] = mapped_column(Text)
+
+
 class MovieCounts(Base):
     """What is counted of a movie, apart from the wide row: a like rewrites none of its indexes."""
 
