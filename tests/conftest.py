@@ -61,7 +61,7 @@ class Start(Protocol):
 
 def _roomy_memory() -> str | None:
     """Where files are kept in memory, if there is room: there a database is made in a tenth of the time."""
-    memory = "/dev/shm"  # noqa: S108 - only a folder of a name of its own is made in it
+    memory = "/dev/shm"
     roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 << 30
     return memory if roomy else None
 
