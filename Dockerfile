@@ -10,7 +10,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 RUN python -m venv /opt/venv
 COPY requirements.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --quiet --require-hashes --requirement requirements.txt
+    pip install --quiet --no-deps --require-hashes --requirement requirements.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY app app
 COPY migrations migrations
@@ -24,7 +24,7 @@ RUN apt-get update -qq \
 RUN python -m venv /opt/venv
 COPY requirements-dev.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --quiet --require-hashes --requirement requirements-dev.txt
+    pip install --quiet --no-deps --require-hashes --requirement requirements-dev.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY app app
 COPY migrations migrations

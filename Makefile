@@ -107,7 +107,7 @@ logs: ## Follow the containers' logs
 	docker compose logs --follow --tail 100
 
 # Pins are kept where they still fit; ARGS=--upgrade takes the newest.
-pin := .venv/bin/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+pin := .venv/bin/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command 'make requirements' $(ARGS)
 embedded := import tomllib; \
 	extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
