@@ -38,6 +38,7 @@ from app.imports.uploads import MAX_UPLOAD_BYTES
 from app.movies.enrichment import Enrichment, Freshness
 from app.movies.resolution import TitleResolver
 from app.movies.search import MovieSearch
+from app.movies.service import Catalogue
 from app.settings import Settings, load_settings
 from app.upstream.services import upstream_services
 from app.work import work_figures, working
@@ -86,6 +87,7 @@ def create_app(settings: Settings, argon2id: Argon2id = ARGON2ID) -> FastAPI:
             yield {
                 "settings": settings,
                 "database": database,
+                "catalogue": Catalogue(database),
                 "movie_search": search,
                 "recommendations": recommendations,
                 "top_movies": top_movies,

@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import httpx
 from sqlalchemy import delete
@@ -27,6 +28,8 @@ KEPT = {
     "queues with a movie": "SELECT movie_id, watch_later_count FROM movie_counts",
     "movies of a collection": "SELECT collection_id, movies_count FROM collection_counts",
     "followers of a collection": "SELECT collection_id, subscribers_count FROM collection_counts",
+    "movies of a genre, or at all": "SELECT genre_id, sum(change) FROM movie_totals GROUP BY genre_id"
+    " HAVING sum(change) <> 0",
 }
 ROWS = {
     "likes of a movie": "SELECT m.id, count(user_id) FROM movies m LEFT JOIN likes ON movie_id = m.id GROUP BY m.id",
@@ -36,6 +39,8 @@ ROWS = {
     " LEFT JOIN collection_movies ON collection_id = c.id GROUP BY c.id",
     "followers of a collection": "SELECT c.id, count(user_id) FROM collections c"
     " LEFT JOIN collection_subscriptions ON collection_id = c.id GROUP BY c.id",
+    "movies of a genre, or at all": "SELECT NULL, count(*) FROM movies"
+    " UNION ALL SELECT genre_id, count(*) FROM movie_genres GROUP BY genre_id",
 }
 
 
@@ -59,6 +64,15 @@ class Crowd:
         with suppress(WriteConflict):
             await self.database.write(lambda session: session.execute(delete(table).where(table.id == row_id)))
 
+    async def store(self) -> None:
+        """A title becomes known, again or for the first time, with genres of any kind."""
+        genres = self.random.sample(["Drama", "Comedy", "Crime", "War", "Western", "Noir"], self.random.randint(1, 4))
+        number = self.random.randint(0, 2 * MOVIES)
+        facts = parse_title(title(f"tt{7_000_000 + number}", Genre=", ".join(genres)))
+        with suppress(WriteConflict):
+            async with self.database.transaction() as session:
+                await MovieRepository(session).upsert([facts], refreshed_at=datetime.now(UTC))
+
     def some_movies(self) -> list[int]:
         return self.random.sample(self.movies, self.random.randint(0, 20))
 
@@ -79,6 +93,7 @@ class Crowd:
             (4, lambda: self.ask("POST", "/collections/", user, json={"name": "x", "movie_ids": self.some_movies()})),
             (2, lambda: self.ask("DELETE", path, 1)),
             (3, lambda: self.delete(Movie, movie)),
+            (12, self.store),
             (1, lambda: self.delete(User, pick(self.users[1:]))),
         ]
         weights, calls = zip(*operations, strict=True)

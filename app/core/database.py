@@ -6,6 +6,7 @@ other, so that no connection is held while the network is waited for.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Annotated, Any, ClassVar, TypeVar, cast
@@ -20,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionm
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
+from app.core.driver_statement import DriverStatement
 from app.core.embedded_postgres import embedded_postgres
 from app.core.metrics import CONNECTIONS
 from app.core.problems import Problem
@@ -119,7 +121,8 @@ class Database:
         )
         event.listen(self.engine.sync_engine, "handle_error", _name_error)
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed_connection)
-        SqlWatch(pool, limits or SqlLimits()).listen(self.engine.sync_engine)
+        self._watch = SqlWatch(pool, limits or SqlLimits())
+        self._watch.listen(self.engine.sync_engine)
         # The pool itself is not fair: who has just come takes the connection that somebody else was woken for, and that
         # one waits for seconds. A semaphore serves those who wait in the order of their coming.
         self._turns = asyncio.Semaphore(pool_size)
@@ -161,13 +164,42 @@ class Database:
             async with self.transaction() as session:
                 return await work(session)
 
+    async def fetch(self, statement: DriverStatement, **values: object) -> list[asyncpg.Record]:
+        """The rows that a reading statement finds, in autocommit.
+
+        Raises:
+            DatabaseUnavailable: no connection could be had in time, or it broke.
+            QueryTooSlow: the statement ran into its time limit.
+        """
+        async with self._turn():
+            pooled = await self.engine.raw_connection()
+            driver = cast("asyncpg.Connection", pooled.driver_connection)
+            try:
+                self._watch.begin(statement.sql)
+                began = time.perf_counter()
+                rows = await statement.run(driver, values)
+                self._watch.end(statement.sql, time.perf_counter() - began)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                if isinstance(error, TimeoutError):
+                    driver.terminate()
+                problem = _problem(error, disconnected=driver.is_closed())
+                if problem is None:
+                    raise
+                raise problem from error
+            finally:
+                pooled.close()
+        return rows
+
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(POOL_TIMEOUT_SECONDS):
-                await self._turns.acquire()
-        except TimeoutError:
-            raise DatabaseUnavailable from None
+        if self._turns.locked():
+            try:
+                async with asyncio.timeout(POOL_TIMEOUT_SECONDS):
+                    await self._turns.acquire()
+            except TimeoutError:
+                raise DatabaseUnavailable from None
+        else:
+            await self._turns.acquire()
         try:
             with _named_pool_timeout():
                 yield
@@ -211,9 +243,12 @@ def _name_error(context: ExceptionContext) -> Exception | None:
         context.is_disconnect = True
         if context.connection is not None and (driver := context.connection.connection.driver_connection):
             driver.terminate()  # else SQLAlchemy says goodbye, and waits two seconds more for an answer
-        return DatabaseUnavailable()
+    return _problem(error, disconnected=context.is_disconnect)
+
+
+def _problem(error: BaseException, *, disconnected: bool) -> Problem | None:
     state = getattr(error, "sqlstate", None)
-    if context.is_disconnect or state in SHUT_DOWN:
+    if disconnected or state in SHUT_DOWN:
         return DatabaseUnavailable()
     if state == QUERY_CANCELED:
         return QueryTooSlow()

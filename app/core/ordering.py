@@ -24,11 +24,12 @@ def ordering_check(*allowed: str) -> Callable[[str], str]:
 
 
 def order_by(
-    ordering: str, columns: Mapping[str, ColumnElement[Any]], tie: ColumnElement[Any]
+    ordering: str, columns: Mapping[str, ColumnElement[Any]], tie: ColumnElement[Any], *, backwards: bool = False
 ) -> Sequence[UnaryExpression[Any]]:
     """The ORDER BY of a checked `ordering`: total, and with the unknown last in both directions.
 
-    Ties break by `tie` in the direction of the first field, so that one index serves both.
+    Ties break by `tie` in the direction of the first field, so that one index serves both. `backwards`, the last row
+    comes first.
     """
     directions: dict[str, bool] = {}
     for term in ordering.split(","):
@@ -38,10 +39,12 @@ def order_by(
         del keys[1:]  # nothing ties there, and its index ends with it
     else:
         keys.append((tie, keys[0][1]))
-    return [_sorted(column, descending=descending) for column, descending in keys]
+    return [_sorted(column, descending=descending, backwards=backwards) for column, descending in keys]
 
 
-def _sorted(column: ColumnElement[Any], *, descending: bool) -> UnaryExpression[Any]:
-    key = column.desc() if descending else column.asc()
+def _sorted(column: ColumnElement[Any], *, descending: bool, backwards: bool) -> UnaryExpression[Any]:
+    key = column.desc() if descending != backwards else column.asc()
     # Where nothing can be unknown it goes unsaid: PostgreSQL reads an index backwards only for the mirrored order.
-    return key.nulls_last() if getattr(column, "nullable", True) else key
+    if not getattr(column, "nullable", True):
+        return key
+    return key.nulls_first() if backwards else key.nulls_last()

@@ -1,9 +1,10 @@
 """Lists in pages: limit, offset, and the envelope around the results."""
 
+import json
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Response
 from fastapi_pagination import pagination_ctx
 from fastapi_pagination.api import request
 from fastapi_pagination.bases import AbstractPage, AbstractParams, RawParams
@@ -48,15 +49,31 @@ class Page(AbstractPage[T]):
     @classmethod
     def create(cls, items: Sequence[T], params: AbstractParams, *, total: int | None = None, **_: Any) -> Self:
         """The page of `items` which `params` asked for, with links that keep every other query parameter."""
-        raw = params.to_raw_params().as_limit_offset()
-        limit, offset, count = raw.limit or DEFAULT_LIMIT, raw.offset or 0, total or 0
-        return cls(
-            count=count,
-            next=_link(limit, offset + limit) if offset + limit < count else None,
-            # From beyond the end it leads back to the last results, not through pages of nothing.
-            previous=_link(limit, max(min(offset, count) - limit, 0)) if offset > 0 else None,
-            results=items,
-        )
+        count = total or 0
+        following, preceding = _links(params, count)
+        return cls(count=count, next=following, previous=preceding, results=items)
+
+
+def page_of_json(items: Sequence[str], params: AbstractParams, total: int) -> Response:
+    """The same page of results that are JSON already, as they are sent."""
+    following, preceding = map(json.dumps, _links(params, total))
+    results = ",".join(items)
+    return json_response(f'{{"count":{total},"next":{following},"previous":{preceding},"results":[{results}]}}')
+
+
+def json_response(content: str) -> Response:
+    """An answer whose JSON is ready."""
+    return Response(content, media_type="application/json")
+
+
+def _links(params: AbstractParams, count: int) -> tuple[str | None, str | None]:
+    """The addresses of the next page and of the previous one."""
+    raw = params.to_raw_params().as_limit_offset()
+    limit, offset = raw.limit or DEFAULT_LIMIT, raw.offset or 0
+    following = _link(limit, offset + limit) if offset + limit < count else None
+    # From beyond the end it leads back to the last results, not through pages of nothing.
+    preceding = _link(limit, max(min(offset, count) - limit, 0)) if offset > 0 else None
+    return following, preceding
 
 
 def _link(limit: int, offset: int) -> str:

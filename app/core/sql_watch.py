@@ -64,8 +64,12 @@ class SqlWatch:
         event.listen(engine, "checkout", self._take)
         event.listen(engine, "checkin", self._return)
 
-    def _begin(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:  # noqa: ANN401
-        connection.info["began"] = time.perf_counter()
+    def begin(self, statement: str) -> None:
+        """A statement is about to be executed.
+
+        Raises:
+            RepeatedStatement: it is once too often, and the guard is there to fail the request.
+        """
         record = request_record()
         if record is None:
             return
@@ -75,8 +79,8 @@ class SqlWatch:
             if self._limits.guard == "error":
                 raise RepeatedStatement(statement)
 
-    def _end(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:  # noqa: ANN401
-        seconds = time.perf_counter() - connection.info["began"]
+    def end(self, statement: str, seconds: float) -> None:
+        """It was executed, in so many seconds."""
         STATEMENTS.observe(seconds)
         record = request_record()
         if record is None:
@@ -85,6 +89,13 @@ class SqlWatch:
         if seconds >= self._limits.slow and self._limits.guard != "off":
             shown = statement[:SHOWN_CHARACTERS]
             log.warning("slow SQL", statement=shown, milliseconds=round(seconds * 1000, 1))
+
+    def _begin(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:  # noqa: ANN401
+        connection.info["began"] = time.perf_counter()
+        self.begin(statement)
+
+    def _end(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:  # noqa: ANN401
+        self.end(statement, time.perf_counter() - connection.info["began"])
 
     def _take(self, _connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:  # noqa: ANN401
         _notes(entry)["taken"] = True

@@ -1,10 +1,10 @@
 """The SQL of lists of movies: of all that are stored, or of those in somebody's list."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, case, exists, false, func, select
+from sqlalchemy import ColumnElement, FromClause, Select, and_, case, exists, false, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.ordering import order_by
@@ -18,7 +18,7 @@ Columns = Mapping[str, ColumnElement[Any]]
 ORDERINGS: Columns = {
     "imdb_id": Movie.__table__.c.imdb_id,
     "title": Movie.__table__.c.folded_title,
-    "genre": Movie.genres[1],
+    "genre": Movie.__table__.c.first_genre,
     "year": Movie.__table__.c.first_year,
     "likes_count": MovieCounts.__table__.c.likes_count,
     "imdb_rating": Movie.__table__.c.imdb_rating,
@@ -114,26 +114,49 @@ class MovieLists:
         return order_by(ordering or default, {**ORDERINGS, **own}, tie=Movie.__table__.c.id)
 
 
+class Filter(NamedTuple):
+    """How movies are filtered by a field of `MovieFilters`.
+
+    Attributes:
+        condition: which movies match, by a parameter.
+        parameter: what that parameter is for a value of the field.
+    """
+
+    condition: Callable[[ColumnElement[Any]], ColumnElement[bool]]
+    parameter: Callable[[Any], Any] = lambda value: value
+
+
+def _of_genre(pattern: ColumnElement[Any]) -> ColumnElement[bool]:
+    named = select(Genre.id).where(Genre.name.ilike(pattern)).scalar_subquery()
+    return exists().where(MovieGenre.movie_id == Movie.id, MovieGenre.genre_id == func.any(func.array(named)))
+
+
+def substring(text: str) -> str:
+    """A pattern that finds a text within another."""
+    return f"%{like_pattern(text)}%"
+
+
+FILTERS = {
+    "imdb_id": Filter(lambda imdb_id: Movie.imdb_id == imdb_id),
+    "title": Filter(Movie.folded_title.like, lambda title: substring(fold(title))),
+    "genres": Filter(_of_genre, substring),
+    "year": Filter(Movie.year.ilike, substring),
+    "type": Filter(lambda kind: Movie.type == kind),
+    "rating_min": Filter(lambda rating: Movie.imdb_rating >= rating),
+    "rating_max": Filter(lambda rating: Movie.imdb_rating <= rating),
+}
+
+
+def wanted(filters: MovieFilters) -> dict[str, Any]:
+    """The parameters of those of `FILTERS` that are set, by the field's name."""
+    values = ((name, getattr(filters, name)) for name in FILTERS)
+    return {name: FILTERS[name].parameter(value) for name, value in values if value is not None}
+
+
 def _conditions(filters: MovieFilters, *, forgiving: bool) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if filters.imdb_id:
-        conditions.append(Movie.imdb_id == filters.imdb_id)
-    if filters.title:
-        conditions.append(Movie.folded_title.like(f"%{like_pattern(fold(filters.title))}%"))
-    if filters.genres:
-        named = Genre.name.ilike(f"%{like_pattern(filters.genres)}%")
-        of_genre = exists().where(MovieGenre.movie_id == Movie.id, MovieGenre.genre_id == Genre.id, named)
-        conditions.append(of_genre)
-    if filters.year:
-        conditions.append(Movie.year.ilike(f"%{like_pattern(filters.year)}%"))
+    conditions = [FILTERS[name].condition(literal(value)) for name, value in wanted(filters).items()]
     if filters.search:
         conditions.append(_has_words(filters.search, forgiving=forgiving))
-    if filters.type:
-        conditions.append(Movie.type == filters.type)
-    if filters.rating_min is not None:
-        conditions.append(Movie.imdb_rating >= filters.rating_min)
-    if filters.rating_max is not None:
-        conditions.append(Movie.imdb_rating <= filters.rating_max)
     return conditions
 
 

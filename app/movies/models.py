@@ -12,6 +12,7 @@ from decimal import Decimal
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    Column,
     Computed,
     DateTime,
     ForeignKey,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Integer,
     Numeric,
     SmallInteger,
+    Table,
     Text,
     UniqueConstraint,
     func,
@@ -76,6 +78,9 @@ class Movie(Base):
     )
     ratings: Mapped[list[dict[str, str]]] = mapped_column(JSONB, server_default=text("'[]'"))
     genres: Names = _names()
+    first_genre: Mapped[str | None] = mapped_column(
+        BYTE_ORDERED, Computed("genres[1]", persisted=True), comment="A column, so that an index alone can be read"
+    )
     languages: Names = _names()
     countries: Names = _names()
     directors: Names = _names()
@@ -95,6 +100,17 @@ class Movie(Base):
         deferred=True,
         comment="For search by meaning: title A; people B; genres, countries, year C; plot, languages D",
     )
+    document: Mapped[str] = mapped_column(
+        Text,
+        Computed(
+            "movie_document(id, imdb_id, title, year, released_date, runtime, plot, awards, poster, metascore, ratings,"
+            " imdb_rating, imdb_votes, type, total_seasons, languages, countries, writers, genres, actors, directors,"
+            " created_at)",
+            persisted=True,
+        ),
+        deferred=True,
+        comment="The movie as JSON, but for what is counted of it and what the caller has to do with it",
+    )
 
     __table_args__ = (
         CheckConstraint("imdb_rating BETWEEN 0 AND 10", name="imdb_rating_range"),
@@ -107,8 +123,8 @@ class Movie(Base):
         Index("ix_movies_first_year_desc", text("first_year DESC NULLS LAST"), text("id DESC")),
         Index("ix_movies_imdb_rating_asc", "imdb_rating", "id"),
         Index("ix_movies_imdb_rating_desc", text("imdb_rating DESC NULLS LAST"), text("id DESC")),
-        Index("ix_movies_genre_asc", text("(genres[1])"), "id"),
-        Index("ix_movies_genre_desc", text("(genres[1]) DESC NULLS LAST"), text("id DESC")),
+        Index("ix_movies_first_genre_asc", "first_genre", "id"),
+        Index("ix_movies_first_genre_desc", text("first_genre DESC NULLS LAST"), text("id DESC")),
         Index("ix_movies_weighted_rating", text("weighted_rating DESC NULLS LAST"), text("id DESC")),
         # Films of somebody, for recommendations.
         Index("ix_movies_directors", "directors", postgresql_using="gin"),
@@ -185,6 +201,16 @@ class MovieGenre(Base):
 
     genre_id: Mapped[int] = mapped_column(ForeignKey(Genre.id, ondelete="CASCADE"), primary_key=True)
     movie_id: Mapped[int] = mapped_column(ForeignKey(Movie.id, ondelete="CASCADE"), primary_key=True, index=True)
+
+
+# How many movies there are, of a genre or at all: the sum of all changes is the total. Triggers note the changes, and
+# fold them from time to time.
+MOVIE_TOTALS = Table(
+    "movie_totals",
+    Base.metadata,
+    Column("genre_id", ForeignKey(Genre.id, ondelete="CASCADE"), comment="Null: of all movies"),
+    Column("change", BigInteger, nullable=False),
+)
 
 
 class SearchAnswer(Base):

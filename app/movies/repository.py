@@ -31,7 +31,7 @@ MovieRow = Row[Any]
 
 # What is longer would not fit into an entry of its index: 600 characters of 4 bytes are just under a third of a page.
 FOLDED_TITLE_LENGTH = 600
-_UNSHOWN = {"folded_title", "title_keys", "first_year", "weighted_rating", "words"}
+_UNSHOWN = {"folded_title", "title_keys", "first_year", "weighted_rating", "words", "document", "first_genre"}
 _TEXTS = {"title", "folded_title"}
 _LISTS = {"genres", "languages", "countries", "directors", "writers", "actors"}
 

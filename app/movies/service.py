@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
+from app.core.database import Database
 from app.core.problems import Problem
+from app.movies.browsing import Browsing
 from app.movies.listing import MovieLists
 from app.movies.repository import MovieRepository, MovieRow
-from app.movies.schemas import MovieFilters, MovieQuery
+from app.movies.schemas import Movie, MovieFilters, MovieQuery
 
 
 class MovieNotFound(Problem):
@@ -19,36 +19,42 @@ class MovieNotFound(Problem):
 
 
 class Catalogue:
-    """What is stored, to browse.
+    """What is stored, to browse: for as long as the application runs. Movies are JSON, ready to be sent."""
 
-    Args:
-        session: reads.
-        viewer: the id of the user for whom movies are marked as liked and queued; None for nobody.
-    """
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._browsing = Browsing(database)
 
-    def __init__(self, session: AsyncSession, viewer: int | None = None) -> None:
-        self._movies = MovieRepository(session)
-        self._lists = MovieLists(session, viewer)
-        self._viewer = viewer
+    async def page(self, query: MovieQuery, limit: int, offset: int, viewer: int | None) -> tuple[list[str], int]:
+        """A page of the movies that match, and how many match in all.
 
-    async def page(self, query: MovieQuery, limit: int, offset: int) -> tuple[Sequence[MovieRow], int]:
-        """A page of the movies that match, and how many match in all."""
-        return await page_of(self._lists, query, query.ordering, limit, offset)
+        Args:
+            query: the filters and the order.
+            limit: so many movies at most.
+            offset: so many are passed over.
+            viewer: the id of the user for whom movies are marked as liked and queued; None for nobody.
+        """
+        if not query.search:
+            return await self._browsing.page(query, limit, offset, viewer)
+        async with self._database.reading() as session:
+            found, total = await page_of(MovieLists(session, viewer), query, query.ordering, limit, offset)
+        return [Movie.model_validate(movie).model_dump_json() for movie in found], total
 
-    async def movie(self, movie_id: int) -> MovieRow:
+    async def movie(self, movie_id: int, viewer: int | None) -> str:
         """One movie.
 
         Raises:
             MovieNotFound: there is none with this id.
         """
-        movie = await self._movies.get(movie_id, self._viewer)
+        movie = await self._browsing.movie(movie_id, viewer)
         if movie is None:
             raise MovieNotFound
         return movie
 
     async def genres(self) -> Sequence[str]:
         """The genres of the stored movies, sorted."""
-        return await self._movies.genres()
+        async with self._database.reading() as session:
+            return await MovieRepository(session).genres()
 
 
 async def page_of(

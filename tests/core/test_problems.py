@@ -210,7 +210,7 @@ async def run(url: URL, statement: str) -> None:
 
 
 async def test_what_nobody_foresaw_is_500_logged_with_its_traceback_and_reveals_nothing(empty_url: URL) -> None:
-    await run(empty_url, "ALTER TABLE movies RENAME COLUMN plot TO story")
+    await run(empty_url, "ALTER TABLE movies RENAME COLUMN document TO story")
     settings = make_settings(empty_url, cors_allowed_origins=[FRONT_END])
     async with started(settings) as (_, client):
         with log_lines() as lines:
@@ -219,7 +219,7 @@ async def test_what_nobody_foresaw_is_500_logged_with_its_traceback_and_reveals_
         document = problem(answer, 500, "internal_error")
         assert answer.headers["Access-Control-Allow-Origin"] == FRONT_END
         assert document["request_id"] == "report-me"
-        for word in ("plot", "select", "asyncpg", "sqlalchemy", "traceback", "column", "xyzzy", ".py"):
+        for word in ("document", "story", "select", "asyncpg", "sqlalchemy", "traceback", "column", "xyzzy", ".py"):
             assert word not in answer.text.lower()
         (failure,) = [line for line in lines if line["level"] == "ERROR"]
         assert (failure["path"], failure["method"], failure["request_id"]) == ("/movies/1/", "GET", "report-me")
@@ -230,7 +230,7 @@ async def test_what_nobody_foresaw_is_500_logged_with_its_traceback_and_reveals_
 
 
 async def test_head_of_what_fails_is_500_without_a_body(empty_url: URL) -> None:
-    await run(empty_url, "ALTER TABLE movies RENAME COLUMN plot TO story")
+    await run(empty_url, "ALTER TABLE movies RENAME COLUMN document TO story")
     async with started(make_settings(empty_url)) as (_, client):
         answer = await client.head("/movies/1/")
     assert (answer.status_code, answer.content) == (500, b"")

@@ -1,15 +1,13 @@
 """GET /movies/: filters, orderings and pages, checked against the sample catalogue's file."""
 
 import itertools
-import json
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -398,132 +396,6 @@ async def test_a_search_gives_the_exact_title_first_then_beginnings_then_the_res
             assert imdb_ids(await listed(client, search="star wars", ordering=" "))[0] == "tt2000004"
             searched = (await client.post("/movies/search/", json={"expression": "star wars"})).json()
             assert imdb_ids(searched) == found
-
-
-# Statements and plans.
-
-Parameters = tuple[Any, ...]
-
-
-@contextmanager
-def statements() -> Iterator[list[tuple[str, Parameters]]]:
-    """The statements that any engine executes, with their parameters."""
-    seen: list[tuple[str, Parameters]] = []
-
-    def note(_connection: object, _cursor: object, statement: str, parameters: Parameters, *_: object) -> None:
-        seen.append((statement, parameters))
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
-
-
-@pytest.mark.parametrize(
-    ("path", "most"),
-    [
-        ("/movies/", 2),
-        ("/movies/?limit=100", 2),
-        ("/movies/?search=inception", 2),
-        ("/movies/?search=incepton", 2),
-        ("/movies/?search=no+such+title", 2),
-        ("/movies/?genres=drama&year=19&ordering=genre,-year&offset=50", 2),
-        ("/movies/?offset=464", 1),
-        ("/movies/1/", 1),
-        ("/structures/", 1),
-    ],
-)
-async def test_a_page_takes_few_statements_however_long_it_is(client: httpx.AsyncClient, path: str, most: int) -> None:
-    await client.get(path)  # so that a connection is there
-    with statements() as seen:
-        assert (await client.get(path)).status_code == 200
-    assert 0 < len(seen) <= most, [statement for statement, _ in seen]
-
-
-MANY = 20_000
-FILL = f"""
-INSERT INTO movies (imdb_id, title, folded_title, year, type, imdb_rating, imdb_votes, genres, created_at)
-SELECT 'tt' || (3000000 + n), initcap(words), words, CASE WHEN n % 50 > 0 THEN (1900 + n % 125)::text END, 'movie',
-    CASE WHEN n % 10 > 0 THEN n % 97 / 10.0 END, n, CASE WHEN n % 20 > 0 THEN ARRAY['Genre ' || n % 19] ELSE '{{}}' END,
-    TIMESTAMPTZ '2026-01-01Z' + n * INTERVAL '1 minute'
-FROM (SELECT n, substr(md5(n::text), 1, 8) || ' ' || substr(md5((n * 7)::text), 1, 6) AS words
-    FROM generate_series(1, {MANY}) AS n) AS numbered
-"""
-
-
-@pytest.fixture(scope="module")
-async def many(administrator: AsyncEngine, migrated: str) -> AsyncIterator[tuple[httpx.AsyncClient, AsyncConnection]]:
-    """An application with many movies, and a connection to its database."""
-    async with new_database(administrator, migrated) as url:
-        engine = create_async_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-        async with engine.connect() as connection:
-            await connection.execute(text(FILL))
-            await connection.execute(text("UPDATE movie_counts SET likes_count = movie_id % 1000"))
-            await connection.execute(text("VACUUM ANALYZE movies, movie_counts, genres, movie_genres"))
-            async with started(make_settings(url)) as (_, client):
-                yield client, connection
-        await engine.dispose()
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for below in plan.get("Plans", []):
-        yield from nodes(below)
-
-
-def choosing(page: list[dict[str, Any]]) -> set[str]:
-    """What is done to choose the page: the joins and the sort of its few rows come after."""
-    (limit,) = [node for node in page if node["Node Type"] == "Limit"]
-    return {node["Node Type"] for node in nodes(limit)}
-
-
-async def plans(many: tuple[httpx.AsyncClient, AsyncConnection], query: str) -> list[list[dict[str, Any]]]:
-    """The nodes of the plan of each statement with which a list is answered."""
-    client, connection = many
-    with statements() as seen:
-        response = await client.get(f"/movies/?{query}")
-    assert response.status_code == 200
-    found = []
-    for statement, parameters in seen:
-        explained = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
-        plan = explained.scalar_one()
-        (root,) = json.loads(plan) if isinstance(plan, str) else plan
-        found.append(list(nodes(root["Plan"])))
-    return found
-
-
-@pytest.mark.parametrize("field", KEYS)
-async def test_every_ordering_reads_an_index_and_sorts_nothing(
-    many: tuple[httpx.AsyncClient, AsyncConnection], field: str
-) -> None:
-    for ordering in (field, f"-{field}"):
-        for offset in (0, 60):
-            _, page = await plans(many, f"ordering={ordering}&offset={offset}")
-            kinds = choosing(page)
-            assert kinds <= {"Limit", "Index Scan", "Index Only Scan", "Nested Loop", "Memoize"}, (ordering, kinds)
-            assert kinds & {"Index Scan", "Index Only Scan"}, (ordering, kinds)
-            assert "Seq Scan" not in {node["Node Type"] for node in page}, ordering
-
-
-async def test_the_default_order_reads_an_index(many: tuple[httpx.AsyncClient, AsyncConnection]) -> None:
-    _, page = await plans(many, "")
-    assert "ix_movies_created_at_id" in {node.get("Index Name") for node in page}
-    assert choosing(page) <= {"Limit", "Index Scan", "Index Only Scan"}
-
-
-async def test_substring_filters_read_trigram_indexes(many: tuple[httpx.AsyncClient, AsyncConnection]) -> None:
-    _, connection = many
-    if not await connection.scalar(text("SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'")):
-        pytest.skip("this PostgreSQL has no pg_trgm")
-    for query, index in {
-        "title=c81e7": "trgm_movies_folded_title",
-        "search=c81e728": "trgm_movies_folded_title",
-        "search=c81e+aab3": "trgm_movies_folded_title",
-        "year=1957": "trgm_movies_year",
-    }.items():
-        count, *_ = await plans(many, query)
-        assert index in {node.get("Index Name") for node in count}, query
 
 
 async def test_without_pg_trgm_everything_still_works(administrator: AsyncEngine, filled: str) -> None:

@@ -1,0 +1,170 @@
+"""GET /movies/: how many statements it takes, and by which plans PostgreSQL answers them."""
+
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import asyncpg
+import httpx
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app.core.database import Database
+from app.core.driver_statement import DriverStatement
+from app.movies.schemas import MOVIE_ORDERINGS, MovieQuery
+from app.movies.service import Catalogue
+from tests.conftest import new_database
+from tests.log_lines import log_lines
+from tests.sample_application import sample_application
+
+
+@pytest.fixture(scope="module")
+async def client(administrator: AsyncEngine, filled: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with sample_application(administrator, filled) as (_, client):
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("/movies/", 1),
+        ("/movies/?limit=100", 1),
+        ("/movies/?rating_min=8&type=movie", 1),
+        ("/movies/?search=inception", 2),
+        ("/movies/?search=incepton", 2),
+        ("/movies/?search=no+such+title", 2),
+        ("/movies/?genres=drama&year=19&ordering=genre,-year&offset=50", 2),
+        ("/movies/?offset=464", 2),
+        ("/movies/?offset=100000", 1),
+        ("/movies/1/", 1),
+        ("/structures/", 1),
+    ],
+)
+async def test_an_answer_takes_few_statements_however_long_it_is(
+    client: httpx.AsyncClient, path: str, most: int
+) -> None:
+    with log_lines() as lines:
+        assert (await client.get(path)).status_code == 200
+    (line,) = [line for line in lines if line["event"] == "request"]
+    assert 0 < line["sql_count"] <= most
+
+
+class Noted(NamedTuple):
+    """A statement, and the values of its parameters."""
+
+    sql: str
+    values: Sequence[Any]
+
+
+class NotingDatabase(Database):
+    """Notes what is sent, on the driver and through sessions."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.noted: list[Noted] = []
+        event.listen(self.engine.sync_engine, "before_cursor_execute", self._note)
+
+    async def fetch(self, statement: DriverStatement, **values: object) -> list[asyncpg.Record]:
+        given = {**statement.constants, **values}
+        self.noted.append(Noted(statement.sql, [given[name] for name in statement.parameters]))
+        return await super().fetch(statement, **values)
+
+    def _note(self, _connection: object, _cursor: object, sql: str, values: Sequence[Any], *_: object) -> None:
+        self.noted.append(Noted(sql, values))
+
+
+MANY = 20_000
+FILL = f"""
+INSERT INTO movies (imdb_id, title, folded_title, year, type, imdb_rating, imdb_votes, genres, created_at)
+SELECT 'tt' || (3000000 + n), initcap(words), words, CASE WHEN n % 50 > 0 THEN (1900 + n % 125)::text END, 'movie',
+    CASE WHEN n % 10 > 0 THEN n % 97 / 10.0 END, n, CASE WHEN n % 20 > 0 THEN ARRAY['Genre ' || n % 19] ELSE '{{}}' END,
+    TIMESTAMPTZ '2026-01-01Z' + n * INTERVAL '1 minute'
+FROM (SELECT n, substr(md5(n::text), 1, 8) || ' ' || substr(md5((n * 7)::text), 1, 6) AS words
+    FROM generate_series(1, {MANY}) AS n) AS numbered
+"""
+
+
+class Plans:
+    """The plans of lists of many movies."""
+
+    def __init__(self, database: NotingDatabase, connection: AsyncConnection) -> None:
+        self._database = database
+        self._catalogue = Catalogue(database)
+        self.connection = connection
+
+    async def of(self, offset: int = 0, **query: str) -> list[list[dict[str, Any]]]:
+        """The nodes of the plan of each statement with which a list is answered."""
+        self._database.noted.clear()
+        await self._catalogue.page(MovieQuery.model_validate(query), 12, offset, None)
+        found = []
+        for sql, values in self._database.noted:
+            explained = await self.connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sql}", tuple(values))
+            plan = explained.scalar_one()
+            (root,) = json.loads(plan) if isinstance(plan, str) else plan
+            found.append(list(nodes(root["Plan"])))
+        return found
+
+
+@pytest.fixture(scope="module")
+async def plans(administrator: AsyncEngine, migrated: str) -> AsyncIterator[Plans]:
+    async with new_database(administrator, migrated) as url:
+        engine = create_async_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        database = NotingDatabase(url)
+        async with engine.connect() as connection:
+            await connection.execute(text(FILL))
+            await connection.execute(text("UPDATE movie_counts SET likes_count = movie_id % 1000"))
+            await connection.execute(text("VACUUM ANALYZE movies, movie_counts, genres, movie_genres, movie_totals"))
+            yield Plans(database, connection)
+        await engine.dispose()
+        await database.close()
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", []):
+        yield from nodes(below)
+
+
+def choosing(page: list[dict[str, Any]]) -> set[str]:
+    """What is done to choose the page: the joins and the sort of its few rows come after."""
+    (limit,) = [node for node in page if node["Node Type"] == "Limit"]
+    return {node["Node Type"] for node in nodes(limit)}
+
+
+@pytest.mark.parametrize("field", MOVIE_ORDERINGS)
+async def test_every_ordering_reads_an_index_alone_from_the_nearer_end_and_sorts_nothing(
+    plans: Plans, field: str
+) -> None:
+    for ordering in (field, f"-{field}"):
+        for offset in (0, 60, MANY - 100):
+            page = (await plans.of(offset=offset, ordering=ordering))[-1]
+            assert choosing(page) == {"Limit", "Index Only Scan"}, (ordering, offset)
+            scanned = {node["Relation Name"] for node in page if node["Node Type"] == "Seq Scan"}
+            assert scanned <= {"movie_totals"}, (ordering, offset)
+
+
+async def test_the_default_order_reads_an_index(plans: Plans) -> None:
+    (page,) = await plans.of()
+    assert "ix_movies_created_at_id" in {node.get("Index Name") for node in page}
+    assert choosing(page) == {"Limit", "Index Only Scan"}
+
+
+@pytest.mark.parametrize("genre", ["", "Genre 7"])
+async def test_a_total_of_all_or_of_a_genre_counts_no_movies(plans: Plans, genre: str) -> None:
+    found = await plans.of(genres=genre)
+    aggregates = [node for plan in found for node in plan if node["Node Type"] == "Aggregate"]
+    assert {below.get("Relation Name") for node in aggregates for below in nodes(node)} == {None, "movie_totals"}
+
+
+async def test_substring_filters_read_trigram_indexes(plans: Plans) -> None:
+    if not await plans.connection.scalar(text("SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'")):
+        pytest.skip("this PostgreSQL has no pg_trgm")
+    for plan, index in (
+        (await plans.of(title="c81e7"), "trgm_movies_folded_title"),
+        (await plans.of(search="c81e728"), "trgm_movies_folded_title"),
+        (await plans.of(search="c81e aab3"), "trgm_movies_folded_title"),
+        (await plans.of(year="1957"), "trgm_movies_year"),
+    ):
+        assert index in {node.get("Index Name") for node in plan[0]}
