@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi_pagination import add_pagination
 from starlette.middleware.cors import CORSMiddleware
 
+from app import api
 from app.account_data.service import AccountData
 from app.admin import site
 from app.ai import quota_headers
@@ -20,7 +21,6 @@ from app.ai.recommendations import Recommendations
 from app.ai.router import SEARCH, STREAM
 from app.ai.search import AiSearch
 from app.ai.top import TopMovies, TopRenewal
-from app.api import router
 from app.auth.google import GoogleSignIn
 from app.auth.passwords import ARGON2ID, Argon2id, Passwords
 from app.auth.service import Accounts
@@ -104,7 +104,7 @@ def create_app(settings: Settings, argon2id: Argon2id = ARGON2ID) -> FastAPI:
     app = documented_app(lifespan=lifespan, max_body_size=MAX_BODY_BYTES)
     # The routes keep that limit; the application's own would answer in plain text, outside of every handler.
     app.max_body_size = None
-    app.include_router(router)
+    api.include(app)
     site.mount(app, settings)
     add_pagination(app)
     problems.install(app)

@@ -5,11 +5,14 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
+from sqlalchemy import bindparam, select
 
+from app.auth.models import User
 from app.auth.problems import InvalidToken, Unauthorized
 from app.auth.repository import UserRepository, UserRow
-from app.auth.tokens import InvalidTokenError, TokenIssuer
+from app.auth.tokens import Claims, InvalidTokenError, TokenIssuer
 from app.core.database import Database
+from app.core.driver_statement import DriverStatement
 from app.core.request_record import request_record
 
 
@@ -35,40 +38,68 @@ class Caller:
 _SCHEME = OAuth2PasswordBearer(tokenUrl="/token/", auto_error=False, description="Your email address and password.")
 
 
+# Of a session, what is checked at every request.
+_SESSION = DriverStatement.of(select(User.is_active, User.session_version).where(User.id == bindparam("id")))
+
+
 async def optional_caller(request: Request, _documented: Annotated[str | None, Depends(_SCHEME)]) -> Caller | None:
     """The caller, or None where no Authorization header was sent.
 
     Raises:
         InvalidToken: a header was sent, and it proves nobody.
     """
+    claims = _claims(request)
+    if claims is None:
+        return None
+    database: Database = request.state.database
+    async with database.reading() as session:  # not the request's: no connection is held while a password is hashed
+        user = await UserRepository(session).get(claims.user_id)
+    if user is None or not user.is_active or user.session_version != claims.session_version:
+        raise InvalidToken
+    _note(user.id)
+    return Caller(user, claims.auth_time)
+
+
+async def find_viewer(request: Request) -> int | None:
+    """The id of the user for whom an answer is made; None for nobody in particular.
+
+    Raises:
+        InvalidToken: an Authorization header was sent, and it proves nobody.
+    """
+    claims = _claims(request)
+    if claims is None:
+        return None
+    database: Database = request.state.database
+    rows = await database.fetch(_SESSION, id=claims.user_id)
+    if not rows or not rows[0]["is_active"] or rows[0]["session_version"] != claims.session_version:
+        raise InvalidToken
+    _note(claims.user_id)
+    return claims.user_id
+
+
+def _claims(request: Request) -> Claims | None:
     header = request.headers.get("authorization")
     if header is None:
         return None
     scheme, _, token = header.partition(" ")
     issuer: TokenIssuer = request.state.token_issuer
     try:
-        claims = issuer.read(token.strip() if scheme.lower() == "bearer" else "", "access")
+        return issuer.read(token.strip() if scheme.lower() == "bearer" else "", "access")
     except InvalidTokenError:
         raise InvalidToken from None
-    database: Database = request.state.database
-    async with database.reading() as session:  # not the request's: no connection is held while a password is hashed
-        user = await UserRepository(session).get(claims.user_id)
-    if user is None or not user.is_active or user.session_version != claims.session_version:
-        raise InvalidToken
+
+
+def _note(user_id: int) -> None:
     if (record := request_record()) is not None:
-        record.user_id = user.id
-    return Caller(user, claims.auth_time)
+        record.user_id = user_id
+
+
+async def _viewer(request: Request, _documented: Annotated[str | None, Depends(_SCHEME)]) -> int | None:
+    return await find_viewer(request)
 
 
 OptionalCaller = Annotated[Caller | None, Depends(optional_caller, scope="function")]
-
-
-async def viewer(caller: OptionalCaller) -> int | None:
-    """The id of the user for whom an answer is made; None for nobody in particular."""
-    return caller.id if caller else None
-
-
-Viewer = Annotated[int | None, Depends(viewer, scope="function")]
+Viewer = Annotated[int | None, Depends(_viewer, scope="function")]
 
 
 async def required_caller(caller: OptionalCaller) -> Caller:

@@ -1,11 +1,14 @@
 """Addresses as peers and proxies write them, and the one that a client is counted by."""
 
 import ipaddress
+from functools import lru_cache
 
 from starlette.requests import Request
 
 # RFC 6177: a site gets a /64 at least, so one subscriber has 2^64 addresses to come from.
 IPV6_SITE_BITS = 64
+# An IPv6 address with a zone, brackets and a port, and blanks around it; what is longer is none, and is not kept.
+LONGEST = 100
 
 
 def client_address(request: Request) -> str:
@@ -30,6 +33,12 @@ def client_address(request: Request) -> str:
 
 def read_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The address in one hop of `X-Forwarded-For`, which some proxies write with a port."""
+    return _read_address(text) if len(text) <= LONGEST else None
+
+
+# The same peers ask again and again: those in front of the service are few.
+@lru_cache(1_000)
+def _read_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     host = text.strip()
     if host.startswith("["):
         host = host[1:].partition("]")[0]

@@ -171,8 +171,10 @@ class Database:
             DatabaseUnavailable: no connection could be had in time, or it broke.
             QueryTooSlow: the statement ran into its time limit.
         """
-        async with self._turn():
-            pooled = await self.engine.raw_connection()
+        await self._take_turn()
+        try:
+            with _named_pool_timeout():
+                pooled = await self.engine.raw_connection()
             driver = cast("asyncpg.Connection", pooled.driver_connection)
             try:
                 self._watch.begin(statement.sql)
@@ -188,23 +190,28 @@ class Database:
                 raise problem from error
             finally:
                 pooled.close()
+        finally:
+            self._turns.release()
         return rows
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        if self._turns.locked():
-            try:
-                async with asyncio.timeout(POOL_TIMEOUT_SECONDS):
-                    await self._turns.acquire()
-            except TimeoutError:
-                raise DatabaseUnavailable from None
-        else:
-            await self._turns.acquire()
+        await self._take_turn()
         try:
             with _named_pool_timeout():
                 yield
         finally:
             self._turns.release()
+
+    async def _take_turn(self) -> None:
+        if not self._turns.locked():
+            await self._turns.acquire()
+            return
+        try:
+            async with asyncio.timeout(POOL_TIMEOUT_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise DatabaseUnavailable from None
 
     async def close(self) -> None:
         """Close every connection."""

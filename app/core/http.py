@@ -158,9 +158,20 @@ class HeadAsGet:
         await self.app(scope, receive, send_without_body)
 
 
-async def refuse_repeated_parameters(request: Request) -> None:
-    """A parameter given twice has no one meaning; which of them a framework takes is an accident."""
-    names = [name for name, _ in request.query_params.multi_items()]
+def check_parameters(request: Request) -> None:
+    """A parameter given twice has no one meaning; which of them a framework takes is an accident.
+
+    Raises:
+        InvalidInput: there is one.
+    """
+    given = request.query_params.multi_items()
+    if len(given) == len(request.query_params):
+        return
+    names = [name for name, _ in given]
     repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise InvalidInput([FieldError(field=n, message="Give this parameter once", code="repeated") for n in repeated])
+    raise InvalidInput([FieldError(field=n, message="Give this parameter once", code="repeated") for n in repeated])
+
+
+async def refuse_repeated_parameters(request: Request) -> None:
+    """The same, as a dependency."""
+    check_parameters(request)

@@ -1,11 +1,12 @@
 """What the operator sees: structured logs, an id that ties a request's lines together, and what each request cost."""
 
 import logging
+import os
 import re
 import sys
 import time
-import uuid
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -21,6 +22,7 @@ from app.core.request_record import recording
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 log = structlog.stdlib.get_logger("app.request")
+requests = logging.getLogger("app.request")
 
 
 def configure_logging(level: str) -> None:
@@ -38,11 +40,7 @@ def configure_logging(level: str) -> None:
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
     handler = logging.StreamHandler()
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final]
-        )
-    )
+    handler.setFormatter(_Formatter(shared, final))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # An HTTP client's own lines name whole URLs, query and all; Anthropic's show what people ask.
     for client in ("httpx", "httpcore", "httpx2", "httpcore2", "anthropic"):
@@ -56,14 +54,30 @@ def configure_logging(level: str) -> None:
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,
     )
+
+
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    """Renders lines: the libraries' as ever, ours, which have been through all of it but the last, at half the cost."""
+
+    def __init__(self, foreign: list[Any], final: list[Any]) -> None:
+        super().__init__(foreign_pre_chain=foreign, processors=[self.remove_processors_meta, *final])
+        self._final = final
+
+    def format(self, record: logging.LogRecord) -> str:
+        if not isinstance(record.msg, dict):
+            return super().format(record)
+        line: Any = dict(record.msg)
+        for processor in self._final:
+            line = processor(None, record.levelname.lower(), line)
+        return str(line)
 
 
 def give_id(scope: Scope) -> str:
     """The id of a request from now on: the client's own where that is a sane one."""
     sent = Headers(scope=scope).get("x-request-id", "")
-    request_id = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+    request_id = sent if REQUEST_ID.fullmatch(sent) else os.urandom(16).hex()
     scope["request_id"] = request_id
     return request_id
 
@@ -88,12 +102,13 @@ class RequestLog:
                 MutableHeaders(scope=message)["X-Request-ID"] = request_id
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id), recording() as record:
-            await self.app(scope, receive, send_with_id)
+        bound = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            with recording() as record:
+                await self.app(scope, receive, send_with_id)
             seconds = time.perf_counter() - started
             route = _template(scope)
-            log.info(
-                "request",
+            _write(
                 method=method,  # as sent: further in, HEAD is served as GET
                 path=scope["path"],
                 route=route,
@@ -103,8 +118,22 @@ class RequestLog:
                 sql_count=sum(record.statements.values()),
                 sql_milliseconds=round(record.sql_seconds * 1000, 1),
                 upstream_calls=record.upstream_calls,
+                request_id=request_id,
             )
+        finally:
+            structlog.contextvars.reset_contextvars(**bound)
         REQUESTS.labels(route or "none", method if method in METHODS else "other", status).observe(seconds)
+
+
+def _write(**line: object) -> None:
+    """A request's line, as structlog would make it.
+
+    The way through its processors was a fifth of what an answer cost that is one short statement.
+    """
+    if requests.isEnabledFor(logging.INFO):
+        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        line |= {"event": "request", "level": "info", "logger": requests.name, "timestamp": now}
+        requests.handle(requests.makeRecord(requests.name, logging.INFO, "", 0, line, (), None))
 
 
 def has_secret_query(scope: MutableMapping[str, Any]) -> bool:

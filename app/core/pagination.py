@@ -3,12 +3,16 @@
 import json
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Self, TypeVar
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Depends, Query, Response
 from fastapi_pagination import pagination_ctx
 from fastapi_pagination.api import request
 from fastapi_pagination.bases import AbstractPage, AbstractParams, RawParams
 from pydantic import BaseModel, Field, field_validator
+from starlette.datastructures import URL
+
+from app.core.direct import json_response
 
 DEFAULT_LIMIT = 12
 MAX_LIMIT = 100
@@ -50,34 +54,31 @@ class Page(AbstractPage[T]):
     def create(cls, items: Sequence[T], params: AbstractParams, *, total: int | None = None, **_: Any) -> Self:
         """The page of `items` which `params` asked for, with links that keep every other query parameter."""
         count = total or 0
-        following, preceding = _links(params, count)
+        following, preceding = _links(params, count, request().url)
         return cls(count=count, next=following, previous=preceding, results=items)
 
 
-def page_of_json(items: Sequence[str], params: AbstractParams, total: int) -> Response:
-    """The same page of results that are JSON already, as they are sent."""
-    following, preceding = map(json.dumps, _links(params, total))
+def page_of_json(items: Sequence[str], params: AbstractParams, total: int, url: URL) -> Response:
+    """The same page of results that are JSON already, as they are sent to who asked for `url`."""
+    following, preceding = map(json.dumps, _links(params, total, url))
     results = ",".join(items)
     return json_response(f'{{"count":{total},"next":{following},"previous":{preceding},"results":[{results}]}}')
 
 
-def json_response(content: str) -> Response:
-    """An answer whose JSON is ready."""
-    return Response(content, media_type="application/json")
-
-
-def _links(params: AbstractParams, count: int) -> tuple[str | None, str | None]:
+def _links(params: AbstractParams, count: int, url: URL) -> tuple[str | None, str | None]:
     """The addresses of the next page and of the previous one."""
     raw = params.to_raw_params().as_limit_offset()
     limit, offset = raw.limit or DEFAULT_LIMIT, raw.offset or 0
-    following = _link(limit, offset + limit) if offset + limit < count else None
+    following = _link(url, limit, offset + limit) if offset + limit < count else None
     # From beyond the end it leads back to the last results, not through pages of nothing.
-    preceding = _link(limit, max(min(offset, count) - limit, 0)) if offset > 0 else None
+    preceding = _link(url, limit, max(min(offset, count) - limit, 0)) if offset > 0 else None
     return following, preceding
 
 
-def _link(limit: int, offset: int) -> str:
-    return str(request().url.include_query_params(limit=limit, offset=offset))
+def _link(url: URL, limit: int, offset: int) -> str:
+    address, _, query = str(url).partition("?")
+    others = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] not in {"limit", "offset"}]
+    return f"{address}?{urlencode([*others, ('limit', limit), ('offset', offset)])}"
 
 
 Paging = Annotated[LimitOffset, Depends(pagination_ctx(Page, __page_ctx_dep__=True))]

@@ -22,7 +22,6 @@ from app.movies.schemas import DEFAULT_MOVIE_ORDERING, MovieQuery
 
 # Up to here, what is passed over is cheaper to read than a total is to ask for apart.
 NEAR = 1_000
-# A total of filtered movies that took longer than this is kept for so long: counting reads all that match.
 SLOW_SECONDS, KEPT_SECONDS = 0.02, 30.0
 MOST_KEPT = 1_000
 Values = Mapping[str, Any]
@@ -54,10 +53,19 @@ class Shape(NamedTuple):
 
 
 class Browsing:
-    """Reads the catalogue as JSON, for as long as the application runs."""
+    """Reads the catalogue as JSON, for as long as the application runs.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: where it is.
+        slow: a total of filtered movies that took longer than so many seconds is kept for a while: to count them, all
+            that match are read.
+        most_kept: so many totals are.
+    """
+
+    def __init__(self, database: Database, *, slow: float = SLOW_SECONDS, most_kept: int = MOST_KEPT) -> None:
         self._database = database
+        self._slow = slow
+        self._most_kept = most_kept
         self._kept: dict[Any, tuple[int, float]] = {}
 
     async def movie(self, movie_id: int, viewer: int | None) -> str | None:
@@ -107,8 +115,8 @@ class Browsing:
         return total if time.monotonic() < until else None
 
     def _keep(self, values: Values, total: int, seconds: float) -> None:
-        if values and seconds > SLOW_SECONDS:
-            if len(self._kept) >= MOST_KEPT:
+        if values and seconds > self._slow:
+            if len(self._kept) >= self._most_kept:
                 self._kept.clear()
             self._kept[_key(values)] = total, time.monotonic() + KEPT_SECONDS
 

@@ -4,34 +4,31 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from app.auth.caller import RequiredCaller, Viewer
+from app.auth.caller import RequiredCaller, Viewer, find_viewer
 from app.auth.problems import InvalidToken, Unauthorized
 from app.core import throttling
 from app.core.database import DatabaseUnavailable, QueryTooSlow, WriteConflict
+from app.core.direct import DirectRoute, documented_as, json_response, read_query
 from app.core.fingerprint import UserAgentRequired
-from app.core.http import refuse_repeated_parameters
-from app.core.pagination import Paging, json_response, page_of_json
-from app.core.problems import BodyTooLarge, FieldError, InvalidInput, UnsupportedMediaType, responses
+from app.core.pagination import page_of_json
+from app.core.problems import BodyTooLarge, FieldError, InvalidInput, NotFound, UnsupportedMediaType, responses
 from app.core.throttling import Throttled
 from app.movies.likes import Likes
-from app.movies.schemas import LikedMovie, Movie, MoviePage, MovieQuery, MovieSearchRequest, Structures
+from app.movies.schemas import LikedMovie, Movie, MovieListing, MoviePage, MovieSearchRequest, Structures
 from app.movies.search import MovieSearch
 from app.movies.service import Catalogue, MovieNotFound
 from app.movies.throttles import count_movie_search
 
-router = APIRouter(tags=["movies"], responses=responses(DatabaseUnavailable, QueryTooSlow))
+_COMMON = responses(DatabaseUnavailable, QueryTooSlow)
+router = APIRouter(tags=["movies"], responses=_COMMON)
+direct = APIRouter(tags=["movies"], responses=_COMMON, route_class=DirectRoute)
 
 BLANK = FieldError(field="expression", message="Say what to search for", code="blank")
-MovieId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The movie's id.", examples=[1])]
+LAST_ID = 2**63 - 1  # PostgreSQL's bigint
+MovieId = Annotated[int, Path(ge=1, le=LAST_ID, description="The movie's id.", examples=[1])]
 
 
 # FastAPI would run a dependency that is not async in a thread.
-async def open_catalogue(request: Request) -> Catalogue:
-    """The application's catalogue."""
-    catalogue: Catalogue = request.state.catalogue
-    return catalogue
-
-
 async def movie_search(request: Request) -> MovieSearch:
     """The application's search: it joins the same search asked by many clients."""
     search: MovieSearch = request.state.movie_search
@@ -43,38 +40,45 @@ async def open_likes(request: Request) -> Likes:
     return Likes(request.state.database)
 
 
-Service = Annotated[Catalogue, Depends(open_catalogue)]
 LikeService = Annotated[Likes, Depends(open_likes)]
 
 
-# The two operations that are asked for most send what the database has kept ready; their response models are for the
+# The two operations that are asked for most send what the database has kept ready. Their response models are for the
 # documentation, and for the tests that hold the answers against it.
-@router.get(
+def _listing(viewer: Viewer, listing: Annotated[MovieListing, Query()]) -> None: ...
+def _one(viewer: Viewer, id: MovieId) -> None: ...  # noqa: A002 - the path's name
+
+
+@direct.get(
     "/movies/",
     operation_id="listMovies",
     summary="Browse the catalogue",
-    response_model=MoviePage,
-    responses=responses(InvalidInput, InvalidToken),
-    dependencies=[Depends(refuse_repeated_parameters)],
+    responses=responses(InvalidInput, InvalidToken) | {200: {"model": MoviePage}},
+    openapi_extra=documented_as("/", _listing),
 )
-async def list_movies(
-    catalogue: Service, viewer: Viewer, paging: Paging, query: Annotated[MovieQuery, Query()]
-) -> Response:
+async def list_movies(request: Request) -> Response:
     """The stored movies, filtered and ordered. All filters can be combined."""
-    movies, count = await catalogue.page(query, paging.limit, paging.offset, viewer)
-    return page_of_json(movies, paging, count)
+    viewer = await find_viewer(request)
+    listing = read_query(MovieListing, request)
+    catalogue: Catalogue = request.state.catalogue
+    movies, count = await catalogue.page(listing, listing.limit, listing.offset, viewer)
+    return page_of_json(movies, listing, count, request.url)
 
 
-@router.get(
+@direct.get(
     "/movies/{id:id}/",
     operation_id="getMovie",
     summary="One movie",
-    response_model=Movie,
-    responses=responses(MovieNotFound, InvalidToken),
+    responses=responses(MovieNotFound, InvalidToken) | {200: {"model": Movie}},
+    openapi_extra=documented_as("/{id}/", _one),
 )
-async def get_movie(catalogue: Service, viewer: Viewer, id: MovieId) -> Response:  # noqa: A002 - the path's name
+async def get_movie(request: Request) -> Response:
     """The movie with this id."""
-    return json_response(await catalogue.movie(id, viewer))
+    movie_id: int = request.path_params["id"]
+    if movie_id > LAST_ID:
+        raise NotFound
+    catalogue: Catalogue = request.state.catalogue
+    return json_response(await catalogue.movie(movie_id, await find_viewer(request)))
 
 
 @router.post(
@@ -139,6 +143,7 @@ async def unlike_movie(caller: RequiredCaller, likes: LikeService, id: MovieId) 
 
 
 @router.get("/structures/", operation_id="getStructures", summary="What filters can be filled with")
-async def get_structures(catalogue: Service) -> Structures:
+async def get_structures(request: Request) -> Structures:
     """The genres of the stored movies."""
+    catalogue: Catalogue = request.state.catalogue
     return Structures(genres=await catalogue.genres())

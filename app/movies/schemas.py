@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from app.core.ordering import ordering_check
-from app.core.pagination import Page
+from app.core.pagination import LimitOffset, Page
 from app.core.text import IsText, Text
 
 MAX_EXPRESSION_LENGTH = 255
@@ -216,3 +216,7 @@ class MovieQuery(MovieFilters):
             examples=["-imdb_rating,title"],
         )
     )
+
+
+class MovieListing(LimitOffset, MovieQuery):
+    """What a list of movies is asked for, the page included."""
