@@ -182,9 +182,8 @@ class Database:
                 rows = await statement.run(driver, values)
                 self._watch.end(statement.sql, time.perf_counter() - began)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                if isinstance(error, TimeoutError):
-                    driver.terminate()
-                problem = _problem(error, disconnected=driver.is_closed())
+                gone = isinstance(error, TimeoutError) or driver.is_closed()
+                problem = _problem(error, driver, disconnected=gone)
                 if problem is None:
                     raise
                 raise problem from error
@@ -246,15 +245,15 @@ def _refuse_closed_connection(
 def _name_error(context: ExceptionContext) -> Exception | None:
     """The problem that a failed statement is, so that no caller reads driver errors."""
     error = context.original_exception
-    if isinstance(error, TimeoutError):  # asyncpg's command_timeout: the server no longer answers
-        context.is_disconnect = True
-        if context.connection is not None and (driver := context.connection.connection.driver_connection):
-            driver.terminate()  # else SQLAlchemy says goodbye, and waits two seconds more for an answer
-    return _problem(error, disconnected=context.is_disconnect)
+    driver = context.connection.connection.driver_connection if context.connection is not None else None
+    context.is_disconnect |= isinstance(error, TimeoutError)
+    return _problem(error, driver, disconnected=context.is_disconnect)
 
 
-def _problem(error: BaseException, *, disconnected: bool) -> Problem | None:
+def _problem(error: BaseException, driver: asyncpg.Connection | None, *, disconnected: bool) -> Problem | None:
     state = getattr(error, "sqlstate", None)
+    if isinstance(error, TimeoutError) and driver is not None:  # asyncpg's command_timeout: no answer comes any more
+        driver.terminate()  # else SQLAlchemy says goodbye, and waits two seconds more for an answer
     if disconnected or state in SHUT_DOWN:
         return DatabaseUnavailable()
     if state == QUERY_CANCELED:

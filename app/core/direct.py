@@ -23,11 +23,11 @@ class DirectRoute(APIRoute):
     """A route whose endpoint makes the response from the request, with nothing in between."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] not in (self.methods or ()):
+        if scope["method"] in (self.methods or ()):
+            response = await self.endpoint(Request(scope, receive, send))
+            await response(scope, receive, send)
+        else:
             await super().handle(scope, receive, send)
-            return
-        response = await self.endpoint(Request(scope, receive, send))
-        await response(scope, receive, send)
 
 
 def read_query(model: type[Model], request: Request) -> Model:

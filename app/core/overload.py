@@ -1,15 +1,15 @@
 """More requests than can be answered: some are told so at once, so that the others are answered in time."""
 
+import json
 import time
 from typing import ClassVar
 
 import structlog
-from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.metrics import REFUSED
 from app.core.observability import give_id
-from app.core.problems import Problem, problem_response
+from app.core.problems import MEDIA_TYPE, Problem, document
 from app.core.security_headers import HEADERS
 
 READING = {"GET", "HEAD", "OPTIONS"}
@@ -31,12 +31,21 @@ class Overloaded(Problem):
     headers: ClassVar = {"Retry-After": "1"}
 
 
-async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    """The whole answer: nothing else of the application sees the request."""
-    request_id = give_id(scope)
-    response = problem_response(Request(scope), Overloaded())
-    response.headers.update({**HEADERS, "X-Request-ID": request_id})
-    await response(scope, receive, send)
+_ID = "of-the-request"
+_DOCUMENT = json.dumps(document(Overloaded(), request_id=_ID)).encode()
+_HEADERS = [
+    (name.lower().encode(), value.encode())
+    for name, value in {**HEADERS, **Overloaded.headers, "Content-Type": MEDIA_TYPE}.items()
+]
+
+
+async def refuse(scope: Scope, _receive: Receive, send: Send) -> None:
+    """The whole answer, made beforehand: nothing else of the application sees the request."""
+    request_id = give_id(scope).encode()
+    body = _DOCUMENT.replace(_ID.encode(), request_id)
+    headers = [*_HEADERS, (b"content-length", str(len(body)).encode()), (b"x-request-id", request_id)]
+    await send({"type": "http.response.start", "status": Overloaded.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body if scope["method"] != "HEAD" else b""})
 
 
 class Overload:

@@ -115,19 +115,24 @@ def title(status: int) -> str:
     return TITLES.get(status) or HTTPStatus(status).phrase
 
 
-def problem_document(request: Request, problem: Problem) -> dict[str, Any]:
-    """`problem` as it is told to who sent `request`."""
-    document: dict[str, Any] = {
+def document(problem: Problem, request_id: str) -> dict[str, Any]:
+    """`problem` as it is told to who sent the request with this id."""
+    told: dict[str, Any] = {
         "type": "about:blank",
         "title": title(problem.status),
         "status": problem.status,
         "detail": problem.detail,
         "code": problem.code,
-        "request_id": request.scope.get("request_id", ""),
+        "request_id": request_id,
     }
     if isinstance(problem, InvalidInput):
-        document["errors"] = [error.model_dump() for error in problem.errors]
-    return document
+        told["errors"] = [error.model_dump() for error in problem.errors]
+    return told
+
+
+def problem_document(request: Request, problem: Problem) -> dict[str, Any]:
+    """`problem` as it is told to who sent `request`."""
+    return document(problem, request.scope.get("request_id", ""))
 
 
 def problem_response(request: Request, problem: Problem) -> JSONResponse:

@@ -5,10 +5,10 @@ index where the order has one, and joined afterwards.
 """
 
 import time
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import asyncpg
 from sqlalchemy import BigInteger, ColumnElement, Integer, Select, bindparam, cast, exists, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -19,12 +19,10 @@ from app.movies.documents import completed, documents
 from app.movies.listing import FILTERS, ORDERINGS, wanted
 from app.movies.models import MOVIE_TOTALS, Genre, Movie, MovieCounts, MovieGenre
 from app.movies.schemas import DEFAULT_MOVIE_ORDERING, MovieQuery
+from app.movies.totals import KeptTotals, Values
 
 # Up to here, what is passed over is cheaper to read than a total is to ask for apart.
 NEAR = 1_000
-SLOW_SECONDS, KEPT_SECONDS = 0.02, 30.0
-MOST_KEPT = 1_000
-Values = Mapping[str, Any]
 
 
 class Shape(NamedTuple):
@@ -35,9 +33,9 @@ class Shape(NamedTuple):
         ordering: as a query has it.
         limit: so many rows.
         skips: whether rows are passed over.
+        backwards: whether it is read from the end of the list.
         marked: whether there is a user to mark movies for.
         counted: whether the total is asked for as well.
-        backwards: whether it is read from the end of the list.
         gathered: whether all movies of the genres are gathered before any is chosen: few are of a rare genre, and an
             index by something else would be read for long before they are found.
     """
@@ -46,27 +44,26 @@ class Shape(NamedTuple):
     ordering: str
     limit: int
     skips: bool
+    backwards: bool
     marked: bool
     counted: bool
-    backwards: bool
     gathered: bool
 
 
+class Part(NamedTuple):
+    """Which rows of a list: so many, after so many others, from its beginning or from its end."""
+
+    limit: int
+    offset: int
+    backwards: bool = False
+
+
 class Browsing:
-    """Reads the catalogue as JSON, for as long as the application runs.
+    """Reads the catalogue as JSON, for as long as the application runs."""
 
-    Args:
-        database: where it is.
-        slow: a total of filtered movies that took longer than so many seconds is kept for a while: to count them, all
-            that match are read.
-        most_kept: so many totals are.
-    """
-
-    def __init__(self, database: Database, *, slow: float = SLOW_SECONDS, most_kept: int = MOST_KEPT) -> None:
+    def __init__(self, database: Database, totals: KeptTotals | None = None) -> None:
         self._database = database
-        self._slow = slow
-        self._most_kept = most_kept
-        self._kept: dict[Any, tuple[int, float]] = {}
+        self._totals = totals or KeptTotals()
 
     async def movie(self, movie_id: int, viewer: int | None) -> str | None:
         """The JSON of the movie with this id, as a user sees it."""
@@ -75,54 +72,64 @@ class Browsing:
 
     async def page(self, query: MovieQuery, limit: int, offset: int, viewer: int | None) -> tuple[list[str], int]:
         """A page of the movies that match, each as JSON, and how many match in all; `search` is not looked at."""
-        values, known, gathered = wanted(query), None, False
+        values = wanted(query)
+        total, gathered = None, False
         if "genres" in values:
             genres = await self._database.fetch(_GENRES, genres=values.pop("genres"))
-            values["genre_ids"] = [genre["id"] for genre in genres]
             if not genres:
                 return [], 0
+            values["genre_ids"] = [genre["id"] for genre in genres]
             if len(genres) == len(values) == 1:
-                known = genres[0]["total"]
-                gathered = (offset + limit) * genres[0]["total_of_all"] > 2 * known**2
-        known = known if known is not None else self._recall(values)
-        if known is None and offset > NEAR:
-            known = await self._count(values)
-        if known is not None and offset >= known:
-            return [], known
-        backwards = not values and known is not None and offset > known // 2
-        if backwards and known is not None:
-            limit = min(limit, known - offset)
-            offset = known - offset - limit
+                total = genres[0]["total"]
+                gathered = _is_rare(genres[0], offset + limit)
+        if total is None:
+            total = self._totals.recall(values)
+        if total is None and offset > NEAR:
+            total = await self._count(values)
+        if total is not None and offset >= total:
+            return [], total
+        part = Part(limit, offset) if total is None or values else _from_the_nearer_end(limit, offset, total)
         ordering = query.ordering or DEFAULT_MOVIE_ORDERING
         shape = Shape(
-            tuple(values), ordering, limit, offset > 0, viewer is not None, known is None, backwards, gathered
+            tuple(values),
+            ordering,
+            part.limit,
+            part.offset > 0,
+            part.backwards,
+            viewer is not None,
+            total is None,
+            gathered,
         )
         began = time.monotonic()
-        rows = await self._database.fetch(_page(shape), **values, offset=offset, viewer=viewer)
-        if known is None:
-            known = rows[0]["total"] if rows else await self._count(values) if offset else 0
-            self._keep(values, known, time.monotonic() - began)
-        return [completed(row) for row in rows], known
+        rows = await self._database.fetch(_page(shape), **values, offset=part.offset, viewer=viewer)
+        if total is None and rows:
+            total = rows[0]["total"]
+            self._totals.keep(values, total, time.monotonic() - began)
+        elif total is None:
+            total = await self._count(values) if offset else 0
+        return [completed(row) for row in rows], total
 
     async def _count(self, values: Values) -> int:
         began = time.monotonic()
         total: int = (await self._database.fetch(_total(tuple(values)), **values))[0]["total"]
-        self._keep(values, total, time.monotonic() - began)
+        self._totals.keep(values, total, time.monotonic() - began)
         return total
 
-    def _recall(self, values: Values) -> int | None:
-        total, until = self._kept.get(_key(values), (None, 0.0))
-        return total if time.monotonic() < until else None
 
-    def _keep(self, values: Values, total: int, seconds: float) -> None:
-        if values and seconds > self._slow:
-            if len(self._kept) >= self._most_kept:
-                self._kept.clear()
-            self._kept[_key(values)] = total, time.monotonic() + KEPT_SECONDS
+def _is_rare(genre: asyncpg.Record, reach: int) -> bool:
+    """Whether to gather all movies of a genre takes less than to go through all movies until enough are of it.
+
+    On the way, one in total_of_all / total is; a movie that is gathered is read for its place in the order, which takes
+    about twice as long as to find that one is of another genre.
+    """
+    return bool(reach * genre["total_of_all"] > 2 * genre["total"] ** 2)
 
 
-def _key(values: Values) -> str:
-    return repr(sorted(values.items()))
+def _from_the_nearer_end(limit: int, offset: int, total: int) -> Part:
+    if offset <= total // 2:
+        return Part(limit, offset)
+    shown = min(limit, total - offset)
+    return Part(shown, total - offset - shown, backwards=True)
 
 
 @lru_cache(2)

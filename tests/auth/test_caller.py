@@ -91,15 +91,16 @@ async def test_a_token_in_a_query_or_a_cookie_is_none(service: Service) -> None:
         problem(answer, 401, "not_authenticated")
 
 
-async def test_a_deactivated_deleted_or_ended_account_is_refused_at_once(service: Service) -> None:
-    pair = await service.begin()
+@pytest.mark.parametrize("path", [INFO, "/movies/", "/collections/"])
+async def test_a_deactivated_deleted_or_ended_account_is_refused_at_once(service: Service, path: str) -> None:
+    access = (await service.begin())["access"]
     for change in ("is_active = false", "is_active = true, session_version = session_version + 1"):
-        assert (await service.me(pair)).status_code == 200
+        assert (await service.ask("GET", path, access)).status_code == 200
         await service.execute(f"UPDATE users SET {change}")
-        problem(await service.me(pair), 401, "invalid_token")
+        problem(await service.ask("GET", path, access), 401, "invalid_token")
         await service.execute("UPDATE users SET is_active = true, session_version = 1")
     await service.execute("DELETE FROM users")
-    problem(await service.me(pair), 401, "invalid_token")
+    problem(await service.ask("GET", path, access), 401, "invalid_token")
 
 
 async def test_an_id_that_never_was_is_refused(service: Service) -> None:

@@ -114,7 +114,7 @@ async def test_frozen_is_told_in_time_and_thawed_is_back_at_once(server: Server)
     await server.fill_the_pool()
     server.signal(signal.SIGSTOP)
     try:
-        requests = (server.told_that_it_is_away("GET", "/movies/") for _ in range(20))
+        requests = (server.told_that_it_is_away("GET", ("/movies/", "/collections/")[n % 2]) for n in range(20))
         await asyncio.gather(*requests)
     finally:
         server.signal(signal.SIGCONT)

@@ -10,6 +10,7 @@ from app.core.database import Database
 from app.movies.browsing import Browsing
 from app.movies.repository import MovieRepository, movie_rows
 from app.movies.schemas import Movie, MovieQuery
+from app.movies.totals import KeptTotals
 from app.upstream.titles import Rating, TitleFacts
 from tests.conftest import Start
 from tests.movies.conftest import Sql, database, sql
@@ -65,7 +66,7 @@ async def test_a_document_changes_with_its_movie(start: Start, database: Databas
 
 
 async def test_a_total_that_took_long_is_kept_for_a_while_where_there_is_a_filter(database: Database) -> None:
-    browsing = Browsing(database, slow=0.0)
+    browsing = Browsing(database, KeptTotals(slow=0.0))
     by_year, everything = MovieQuery(year="2001"), MovieQuery()
     for number in (1, 2):
         await store(database, TitleFacts(imdb_id=f"tt000000{number}", title="Film", year="2001"))
@@ -77,7 +78,7 @@ async def test_a_total_that_took_long_is_kept_for_a_while_where_there_is_a_filte
 
 
 async def test_only_so_many_totals_are_kept(database: Database) -> None:
-    browsing = Browsing(database, slow=0.0, most_kept=2)
+    browsing = Browsing(database, KeptTotals(slow=0.0, most=2))
     await store(database, TitleFacts(imdb_id="tt0000001", title="Film", year="2001", type="movie"))
     queries = [MovieQuery(year="2001"), MovieQuery(title="film"), MovieQuery(type="movie")]
     for query in queries:
