@@ -25,7 +25,7 @@ from app.auth.google import GoogleSignIn
 from app.auth.passwords import ARGON2ID, Argon2id, Passwords
 from app.auth.service import Accounts
 from app.auth.tokens import TokenIssuer
-from app.core import health, problems, throttling
+from app.core import health, metrics_page, problems, throttling
 from app.core.database import Database, database_url
 from app.core.docs import documented_app
 from app.core.figures import Figures
@@ -125,7 +125,7 @@ def create_app(settings: Settings, argon2id: Argon2id = ARGON2ID) -> FastAPI:
     app.add_middleware(SecurityHeaders, documentation="/api/")
     app.add_middleware(ForwardedHeaders, trusted=settings.trusted_proxies)
     app.add_middleware(RequestLog)
-    app.add_middleware(Overload, refusal=cors(refuse), exempt=health.LIVE)
+    app.add_middleware(Overload, refusal=cors(refuse), exempt=[health.LIVE, metrics_page.PATH])
     return app
 
 

@@ -12,6 +12,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
+from app.cli.protocol import Protocol
 from app.core.metrics import FOLDER_VARIABLE, forget_worker
 
 APPLICATION = "app.main:app"
@@ -30,6 +31,7 @@ def serve(host: str, port: int, workers: int = 1) -> None:
         APPLICATION,
         host=host,
         port=port,
+        http=Protocol,
         workers=workers,
         lifespan="on",
         log_config=None,  # the application's own, structured

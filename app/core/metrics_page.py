@@ -10,10 +10,11 @@ from app.core.metrics import CONTENT_TYPE, shown
 from app.core.problems import NotFound
 from app.settings import Settings
 
+PATH = "/metrics"
 router = APIRouter()
 
 
-@router.get("/metrics", include_in_schema=False)
+@router.get(PATH, include_in_schema=False)
 async def metrics(request: Request) -> Response:
     """What was counted, for the networks that may know; whoever else asks finds nothing here."""
     settings: Settings = request.state.settings

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Collection
 from typing import ClassVar
 
 import structlog
@@ -13,9 +14,10 @@ from app.core.problems import MEDIA_TYPE, Problem, document
 from app.core.security_headers import HEADERS
 
 READING = {"GET", "HEAD", "OPTIONS"}
-# A read takes milliseconds of one core, so this many are answered within half a second; more would only wait, and in
-# the end find no connection.
-MOST_READS = 128
+# A short read takes half a millisecond of one core: a few of them keep the pool's connections busy, and the others wait
+# in line, as many as come while the process is held up for a moment. More would be answered no sooner, and cost the
+# others: with 128 a process serves a tenth less of what is too much for it.
+MOST_READS = 64
 # What else there is may wait for an upstream service, or for a password's hash, without any work being done for it.
 MOST_OTHERS = 1024
 LOG_SECONDS = 1.0
@@ -31,73 +33,102 @@ class Overloaded(Problem):
     headers: ClassVar = {"Retry-After": "1"}
 
 
+# An answer made beforehand, but for the request's id.
 _ID = "of-the-request"
-_DOCUMENT = json.dumps(document(Overloaded(), request_id=_ID)).encode()
+_BODY = json.dumps(document(Overloaded(), request_id=_ID)).encode()
 _HEADERS = [
     (name.lower().encode(), value.encode())
     for name, value in {**HEADERS, **Overloaded.headers, "Content-Type": MEDIA_TYPE}.items()
 ]
 
 
+def refusal(request_id: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """The headers and the body for a request that is refused."""
+    told = request_id.encode()
+    body = _BODY.replace(_ID.encode(), told)
+    return [*_HEADERS, (b"content-length", str(len(body)).encode()), (b"x-request-id", told)], body
+
+
 async def refuse(scope: Scope, _receive: Receive, send: Send) -> None:
-    """The whole answer, made beforehand: nothing else of the application sees the request."""
-    request_id = give_id(scope).encode()
-    body = _DOCUMENT.replace(_ID.encode(), request_id)
-    headers = [*_HEADERS, (b"content-length", str(len(body)).encode()), (b"x-request-id", request_id)]
+    """Answer a request that is refused."""
+    headers, body = refusal(give_id(scope))
     await send({"type": "http.response.start", "status": Overloaded.status, "headers": headers})
     await send({"type": "http.response.body", "body": body if scope["method"] != "HEAD" else b""})
 
 
-class Overload:
-    """Refuses what comes while too many requests are under way in this process.
+class Gate:
+    """How many requests are under way in this process, and may be.
 
-    Reads are counted apart: they go on while everything that waits for somebody else has filled its own number. It is
-    the outermost of all, and a refusal costs a small part of an answer, so that even many leave the time for those: it
-    has no line of its own in the log, where what was refused is told once a second.
+    Reads are counted apart: they go on while everything that waits for somebody else has filled its own number.
 
     Args:
-        app: the application.
-        refusal: answers what is refused.
-        exempt: the path of the liveness probe: a process that is busy is alive.
         most_reads: so many reads may be under way.
         most_others: so many other requests may be.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        refusal: ASGIApp,
-        exempt: str,
-        most_reads: int = MOST_READS,
-        most_others: int = MOST_OTHERS,
-    ) -> None:
+    def __init__(self, most_reads: int = MOST_READS, most_others: int = MOST_OTHERS) -> None:
+        self.most_reads = most_reads
+        self.most_others = most_others
+        self.reads = 0
+        self.others = 0
+        self._refused = 0
+        self._told_at = -LOG_SECONDS
+
+    def note_refusal(self) -> None:
+        """One more is refused; it has no line of its own in the log, where the number is told once a second."""
+        REFUSED.inc()
+        self._refused += 1
+        if time.monotonic() - self._told_at >= LOG_SECONDS:
+            log.warning("requests are refused: more are under way than can be answered", number=self._refused)
+            self._refused, self._told_at = 0, time.monotonic()
+
+
+# The process's: the server looks at it as well, before it makes a request of what it reads.
+GATE = Gate()
+
+
+class Overload:
+    """Refuses what comes while too many requests are under way: the outermost of all.
+
+    Args:
+        app: the application.
+        refusal: answers what is refused.
+        exempt: paths that are always answered: a process that is busy is alive, and tells of it.
+        gate: what is under way.
+    """
+
+    def __init__(self, app: ASGIApp, *, refusal: ASGIApp, exempt: Collection[str], gate: Gate = GATE) -> None:
         self.app = app
         self.refusal = refusal
-        self.exempt = exempt
-        self.most = {True: most_reads, False: most_others}
-        self.under_way = {True: 0, False: 0}
-        self.refused = 0
-        self.told_at = -LOG_SECONDS
+        self.exempt = frozenset(exempt)
+        self.gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] == self.exempt:
+        if scope["type"] != "http" or scope["path"] in self.exempt:
             await self.app(scope, receive, send)
-            return
-        reads = scope["method"] in READING
-        if self.under_way[reads] >= self.most[reads]:
-            self._note()
+        elif scope["method"] in READING:
+            await self._read(scope, receive, send)
+        else:
+            await self._do(scope, receive, send)
+
+    async def _read(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.gate.reads >= self.gate.most_reads:
+            self.gate.note_refusal()
             await self.refusal(scope, receive, send)
             return
-        self.under_way[reads] += 1
+        self.gate.reads += 1
         try:
             await self.app(scope, receive, send)
         finally:
-            self.under_way[reads] -= 1
+            self.gate.reads -= 1
 
-    def _note(self) -> None:
-        REFUSED.inc()
-        self.refused += 1
-        if time.monotonic() - self.told_at >= LOG_SECONDS:
-            log.warning("requests are refused: more are under way than can be answered", number=self.refused)
-            self.refused, self.told_at = 0, time.monotonic()
+    async def _do(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.gate.others >= self.gate.most_others:
+            self.gate.note_refusal()
+            await self.refusal(scope, receive, send)
+            return
+        self.gate.others += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.gate.others -= 1

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from app.core.overload import Overload, refuse
+from app.core.overload import MOST_READS, Gate, Overload, refuse
 from tests.conftest import Start
 from tests.log_lines import log_lines
 from tests.metrics_text import metric
@@ -38,7 +38,7 @@ def slow() -> Slow:
 
 @pytest.fixture
 def client(slow: Slow) -> httpx.AsyncClient:
-    app = Overload(slow, refusal=refuse, exempt="/health/live", most_reads=3, most_others=2)
+    app = Overload(slow, refusal=refuse, exempt=["/health/live"], gate=Gate(most_reads=3, most_others=2))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
@@ -103,7 +103,7 @@ async def test_the_application_refuses_in_the_words_of_every_other_error_and_tel
         with log_lines() as lines:
             answers = await asyncio.gather(*(client.get("/movies/", headers=origin) for _ in range(200)))
     refused = [answer for answer in answers if answer.status_code != 200 and answer.json()["code"] == "overloaded"]
-    assert len(refused) == 200 - 128
+    assert len(refused) == 200 - MOST_READS
     problem(refused[0], 503, "overloaded")
     assert refused[0].headers["X-Content-Type-Options"] == "nosniff"
     assert refused[0].headers["X-Request-ID"] == "mine"
@@ -111,4 +111,4 @@ async def test_the_application_refuses_in_the_words_of_every_other_error_and_tel
     assert "Retry-After" in refused[0].headers["Access-Control-Expose-Headers"]
     assert metric("requests_refused_total") == before + len(refused)
     assert len([line for line in lines if line["event"].startswith("requests are refused")]) == 1
-    assert len([line for line in lines if line["event"] == "request"]) == 128
+    assert len([line for line in lines if line["event"] == "request"]) == MOST_READS
