@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.json_schema import example, faults, resolved
 from tests.sample_application import sample_application
 
-PROBLEM = "application/problem+json"
+PROBLEM, STREAM = "application/problem+json", "text/event-stream"
 # A pattern from end to end that says how long its text may be.
 BOUNDED = re.compile(r"^\^.*\{([0-9]+,)?[0-9]+\}\$$")
 # Google sends the browser there; what it brings along is not ours to bound.
@@ -136,6 +136,22 @@ def test_every_parameter_is_described_and_bounded(document: dict[str, Any]) -> N
                         assert "maximum" in option or parameter["name"] == "limit", case
 
 
+def test_what_has_an_id_in_its_path_may_not_be_found(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        if any(parameter["in"] == "path" for parameter in operation.get("parameters", [])):
+            assert "404" in operation["responses"], name
+
+
+def test_a_new_password_has_its_bounds(document: dict[str, Any]) -> None:
+    for model, member in {
+        "Signup": "password",
+        "PasswordChange": "new_password",
+        "PasswordResetConfirmation": "new_password",
+    }.items():
+        schema = document["components"]["schemas"][model]["properties"][member]
+        assert (schema["minLength"], schema["maxLength"]) == (8, 128), model
+
+
 def test_pages_and_ids_have_their_bounds(document: dict[str, Any]) -> None:
     listing = {p["name"]: p["schema"] for p in document["paths"]["/movies/"]["get"]["parameters"]}
     assert (listing["limit"]["type"], listing["limit"]["default"], listing["limit"]["minimum"]) == ("integer", 12, 1)
@@ -204,8 +220,20 @@ def test_every_body_and_every_answer_has_an_example_that_is_true(document: dict[
             bodies += [response] if told else []
         bodies += [operation["requestBody"]] if "requestBody" in operation else []
         for body in bodies:
-            for content in body["content"].values():
-                assert faults(document, content["schema"], example(document, content["schema"])) == [], name
+            for media_type, content in body["content"].items():
+                if media_type == STREAM:
+                    assert stream_faults(document, content, content["example"]) == [], name
+                else:
+                    assert faults(document, content["schema"], example(document, content["schema"])) == [], name
+
+
+def stream_faults(document: dict[str, Any], described: dict[str, Any], text: str) -> list[str]:
+    """Where the events of a stream are not what is documented."""
+    blocks = [block.splitlines() for block in text.split("\n\n") if block.strip() and not block.startswith(":")]
+    events = [dict(line.split(": ", 1) for line in block) for block in blocks]
+    assert events
+    assert all(json.loads(event["data"]) for event in events)
+    return [fault for event in events for fault in faults(document, described["itemSchema"], event)]
 
 
 def test_no_model_is_left_that_is_never_sent(document: dict[str, Any]) -> None:
@@ -274,6 +302,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("likeMovie", "/movies/1/like/", {}),
     ("likeMovie", "/movies/999999/like/", ME),
     ("unlikeMovie", "/movies/1/unlike/", ME),
+    ("unlikeMovie", "/movies/0/unlike/", ME),
     ("addToWatchLater", "/watch_later/create/", {**ME, "json": {"movie": 1}}),
     ("addToWatchLater", "/watch_later/create/", {**ME, "json": {"movie": 1}}),
     ("addToWatchLater", "/watch_later/create/", {**ME, "json": {"movie": 999999}}),
@@ -292,6 +321,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("exportWatchLater", "/watch_later/export/?format=json", ME),
     ("exportWatchLater", "/watch_later/export/?format=x", ME),
     ("removeFromWatchLater", "/watch_later/1/destroy/", ME),
+    ("removeFromWatchLater", "/watch_later/0/destroy/", ME),
     ("createCollection", "/collections/", {**ME, "json": {"name": "Heists", "movie_ids": [2, 1]}}),
     ("createCollection", "/collections/", {**ME, "json": {"name": "Heists", "movie_ids": [999999]}}),
     ("createCollection", "/collections/", {"json": {"name": "Heists"}}),
@@ -326,6 +356,8 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("signUp", "/signup/", {"json": {"email": "ada", "password": "7"}}),
     ("logIn", "/token/", {"json": ADA}),
     ("logIn", "/token/", {"data": FORM}),
+    ("logIn", "/token/", {"data": {**FORM, "grant_type": "password"}}),
+    ("logIn", "/token/", {"data": {**FORM, "grant_type": "refresh_token"}}),
     ("logIn", "/token/", {"json": {**ADA, "password": "x"}}),
     ("logIn", "/token/", {"json": {}}),
     ("logIn", "/token/", {"content": b"{}"}),
@@ -375,12 +407,16 @@ async def test_real_answers_are_as_documented(client: httpx.AsyncClient, documen
             assert not answer.content, case
         else:
             media_type = answer.headers["Content-Type"].partition(";")[0]
-            content = answer.text if media_type.startswith("text/") else answer.json()
-            assert faults(document, documented["content"][media_type]["schema"], content) == [], case
-        for header, described in documented.get("headers", {}).items():
+            described = documented["content"][media_type]
+            if media_type == STREAM:
+                assert stream_faults(document, described, answer.text) == [], case
+            else:
+                content = answer.text if media_type.startswith("text/") else answer.json()
+                assert faults(document, described["schema"], content) == [], case
+        for header, content in documented.get("headers", {}).items():
             sent = answer.headers[header]
-            value = int(sent) if described["schema"]["type"] == "integer" else sent
-            assert faults(document, described["schema"], value) == [], case
+            value = int(sent) if content["schema"]["type"] == "integer" else sent
+            assert faults(document, content["schema"], value) == [], case
 
 
 def test_the_checks_themselves_see_what_is_wrong(document: dict[str, Any]) -> None:

@@ -12,7 +12,9 @@ from app.core.text import IsText, Text
 Email = Annotated[EmailStr, StringConstraints(max_length=MAX_EMAIL_LENGTH), IsText]
 # A password that is sent to be compared; what is longer than any stored one needs no hash to be wrong.
 Attempt = Annotated[str, StringConstraints(min_length=1, max_length=1024, strict=True)]
-NewPassword = Annotated[str, StringConstraints(strict=True), IsText]
+# The rule speaks of the length in words of its own; the document has it as every schema does.
+_LENGTHS: dict[str, Any] = {"minLength": MIN_LENGTH, "maxLength": MAX_LENGTH}
+NewPassword = Annotated[str, StringConstraints(strict=True), IsText, Field(json_schema_extra=_LENGTHS)]
 OpaqueToken = Annotated[Text, StringConstraints(min_length=1, max_length=4096, strict=True)]
 _NEW = f"{MIN_LENGTH} to {MAX_LENGTH} characters; not common, not digits alone, not close to the email address."
 
@@ -52,6 +54,12 @@ class Credentials(BaseModel):
 
     email: Annotated[Text, StringConstraints(min_length=1, max_length=MAX_EMAIL_LENGTH)]
     password: Attempt
+
+
+class PasswordGrant(Credentials):
+    """The same as OAuth2 has it (RFC 6749 section 4.3.2)."""
+
+    grant_type: Literal["password"] = "password"
 
 
 class TokenPair(BaseModel):

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from app.auth.problems import InvalidCredentials, InvalidToken, TokenReused, TokenSpent
 from app.auth.routing import Service, WithTokens, refusals
-from app.auth.schemas import Credentials, OAuthTokenPair, Refresh, TokenPair
+from app.auth.schemas import Credentials, OAuthTokenPair, PasswordGrant, Refresh, TokenPair
 from app.auth.throttles import Throttling
 from app.core.database import DatabaseUnavailable, QueryTooSlow
 from app.core.problems import FieldError, InvalidInput, UnsupportedMediaType, responses
@@ -61,13 +61,15 @@ async def log_in(request: Request, accounts: Service, throttling: Throttling) ->
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == _FORM:
         form = await request.form()
-        sent = _credentials({"email": form.get("username"), "password": form.get("password")}, email="username")
+        fields = {"email": form.get("username"), "password": form.get("password")}
+        grant = {"grant_type": form["grant_type"]} if "grant_type" in form else {}
+        sent = _credentials(PasswordGrant, {**fields, **grant}, email="username")
         async with throttling.log_in(sent.email):
             pair = await accounts.log_in(sent.email, sent.password)
         return OAuthTokenPair(**pair.model_dump(), access_token=pair.access)
     if media_type != "application/json":
         raise UnsupportedMediaType
-    sent = _credentials(await _json(request))
+    sent = _credentials(Credentials, await _json(request))
     async with throttling.log_in(sent.email):
         return await accounts.log_in(sent.email, sent.password)
 
@@ -79,10 +81,10 @@ async def _json(request: Request) -> object:
         raise InvalidInput([FieldError(field="body", message="This is no JSON", code="json_invalid")]) from None
 
 
-def _credentials(sent: object, **names: str) -> Credentials:
+def _credentials(model: type[Credentials], sent: object, **names: str) -> Credentials:
     """What was sent, by a client that calls the members by these names."""
     try:
-        return Credentials.model_validate(sent)
+        return model.model_validate(sent)
     except ValidationError as error:
         faults = [
             {**fault, "loc": ("body", *(names.get(str(part), part) for part in fault["loc"]))}

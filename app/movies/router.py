@@ -135,7 +135,7 @@ async def like_movie(caller: RequiredCaller, likes: LikeService, id: MovieId, re
     "/movies/{id:id}/unlike/",
     operation_id="unlikeMovie",
     summary="Like a movie no longer",
-    responses=responses(Unauthorized, InvalidToken),
+    responses=responses(NotFound, Unauthorized, InvalidToken),
 )
 async def unlike_movie(caller: RequiredCaller, likes: LikeService, id: MovieId) -> LikedMovie:  # noqa: A002 - the path's name
     """200 always, also where the movie was not liked."""

@@ -15,6 +15,8 @@ from anthropic import AnthropicError, APIConnectionError, APIStatusError, AsyncA
 from anthropic.types import Message
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random
 
+from app.core.metrics import UPSTREAM_RETRIES
+from app.upstream.calls import counted
 from app.upstream.errors import Reason, UpstreamError
 from app.upstream.suggestions import SCHEMA, GarbledAnswerError, Suggestion, parse_suggestions
 
@@ -75,8 +77,8 @@ class Claude:
 
         async def count() -> int:
             question: dict[str, Any] = {"model": self._model, "messages": [{"role": "user", "content": text}]}
-            counted = await self._messages.count_tokens(**question, timeout=TIMEOUT)
-            return int(counted.input_tokens)
+            answer = await self._messages.count_tokens(**question, timeout=TIMEOUT)
+            return int(answer.input_tokens)
 
         return await _answer(count, within)
 
@@ -149,7 +151,8 @@ async def _answer(
         UpstreamError: there is no answer, for whatever reason.
     """
     try:
-        return await _answer_in_time(ask, within, worth_another)
+        with counted(SERVICE):
+            return await _answer_in_time(ask, within, worth_another)
     except UpstreamError as error:
         log.warning("upstream call failed", service=SERVICE, reason=str(error.reason))
         raise
@@ -165,6 +168,7 @@ async def _answer_in_time(ask: Callable[[], Awaitable[T]], within: float, worth_
                 stop=stop_after_attempt(ATTEMPTS),
                 wait=wait_random(*RETRY_WAIT_SECONDS),
                 retry=retry_if_exception(is_passing),
+                before_sleep=lambda _: UPSTREAM_RETRIES.labels(SERVICE).inc(),
                 reraise=True,
             ):
                 with attempt, _naming_errors():

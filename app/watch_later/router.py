@@ -9,7 +9,7 @@ from app.auth.problems import InvalidToken, Unauthorized
 from app.core.database import DatabaseUnavailable, QueryTooSlow, WriteConflict
 from app.core.http import refuse_repeated_parameters
 from app.core.pagination import Paging
-from app.core.problems import BodyTooLarge, FieldError, InvalidInput, UnsupportedMediaType, responses
+from app.core.problems import BodyTooLarge, FieldError, InvalidInput, NotFound, UnsupportedMediaType, responses
 from app.movies.router import MovieId
 from app.watch_later.schemas import Entry, NewEntry, QueuedMovie, QueuedMoviePage, QueueQuery, QueueStatistics
 from app.watch_later.service import Queue
@@ -63,7 +63,7 @@ async def add_to_watch_later(queue: Service, body: NewEntry, response: Response)
     operation_id="removeFromWatchLater",
     summary="Take a movie off the list",
     status_code=204,
-    responses=responses(WriteConflict),
+    responses=responses(NotFound, WriteConflict),
 )
 async def remove_from_watch_later(queue: Service, id: MovieId) -> None:  # noqa: A002 - the path's name
     """204 always, also where the movie was not on the list."""

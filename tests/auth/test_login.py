@@ -142,6 +142,7 @@ async def test_a_form_that_cannot_be_read_is_refused_by_name(service: Service) -
     for name, body in {
         "username": b"username=%00&password=x",
         "password": b"username=ada%40example.com&password=" + b"x" * 1025,
+        "grant_type": b"grant_type=refresh_token&username=ada%40example.com&password=x",
     }.items():
         answer = await service.client.post(
             "/token/", content=body, headers={"Content-Type": "application/x-www-form-urlencoded"}

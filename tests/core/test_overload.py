@@ -38,7 +38,7 @@ def slow() -> Slow:
 
 @pytest.fixture
 def client(slow: Slow) -> httpx.AsyncClient:
-    app = Overload(slow, refusal=refuse, exempt=["/health/live"], gate=Gate(most_reads=3, most_others=2))
+    app = Overload(slow, refusal=refuse, exempt=["/health/live", "/metrics"], gate=Gate(most_reads=3, most_others=2))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
@@ -72,10 +72,13 @@ async def test_reads_go_on_while_all_else_waits(client: httpx.AsyncClient, slow:
     assert [answer.status_code for answer in await asyncio.gather(*waiting)] == [200] * 2
 
 
-async def test_a_busy_process_is_alive(client: httpx.AsyncClient, slow: Slow) -> None:
+@pytest.mark.parametrize("path", ["/health/live", "/metrics"])
+async def test_a_busy_process_is_alive_and_gives_its_figures(
+    client: httpx.AsyncClient, slow: Slow, path: str
+) -> None:
     busy = [asyncio.create_task(client.get("/")) for _ in range(3)]
     await entered(slow, 3)
-    alive = asyncio.create_task(client.get("/health/live"))
+    alive = asyncio.create_task(client.get(path))
     await entered(slow, 4)
     slow.go.set()
     assert (await alive).status_code == 200
