@@ -2,13 +2,14 @@
 
 import io
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from unittest import mock
 
@@ -19,6 +20,8 @@ from tests.conftest import ROOT
 
 START_SECONDS = 60.0
 STOP_SECONDS = 40.0
+# Tests that are killed cannot stop what they have started; where there is util-linux, it ends with them.
+WITH_THE_TESTS = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
 
 
 def free_port() -> int:
@@ -38,7 +41,7 @@ class Service:
         self.log = folder / f"{command}-{self.port}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app.cli", command, "--port", str(self.port), *options],
+                [*WITH_THE_TESTS, sys.executable, "-m", "app.cli", command, "--port", str(self.port), *options],
                 cwd=folder,
                 env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
                 stdout=log,
@@ -63,7 +66,11 @@ class Service:
         """Send it a signal, and give its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(with_signal)
-        return self.process.wait(STOP_SECONDS)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        finally:
+            with suppress(ProcessLookupError):  # as it is where all of its processes have ended
+                os.killpg(self.process.pid, signal.SIGKILL)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,9 +13,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.responses import PlainTextResponse
 
+from app.cli.server import Worker
 from tests.conftest import ROOT, SECRET_KEY, new_database
 from tests.doubles.omdb import KEY, OmdbDouble
 from tests.metrics_text import Samples
@@ -136,6 +140,68 @@ async def takes_connections(service: Service) -> bool:
         return False
     writer.close()
     return True
+
+
+SMALL = """
+import os
+from pathlib import Path
+from app.cli import server
+
+async def app(scope, receive, send):
+    await receive()
+    Path(f"worker-{os.getpid()}").touch()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
+
+if __name__ == "__main__":
+    server.APPLICATION = "small:app"
+    server.serve("127.0.0.1", 0, 2)
+"""
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "small.py").write_text(SMALL)
+    path = f"{tmp_path}{os.pathsep}{ROOT}"
+    parent = subprocess.Popen([sys.executable, "small.py"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": path})
+    deadline = time.monotonic() + 60
+    while len(started := list(tmp_path.glob("worker-*"))) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    parent.kill()
+    parent.wait()
+    pids = [int(file.name.removeprefix("worker-")) for file in started]
+    try:
+        while any(is_running(pid) for pid in pids):
+            assert time.monotonic() < deadline, "they serve on"
+            time.sleep(0.02)
+    finally:
+        for pid in filter(is_running, pids):
+            os.kill(pid, signal.SIGKILL)
+
+
+def is_running(pid: int) -> bool:
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return bool(state.strip()) and not state.startswith("Z")
+
+
+def test_a_worker_may_be_silent_for_a_while_and_no_longer() -> None:
+    config = uvicorn.Config(PlainTextResponse("here"), lifespan="off", log_config=None)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        worker = Worker(config, [listening])
+    assert worker.pid is not None
+    try:
+        assert worker.ping(60)
+        assert worker.is_alive(timeout=60)
+        os.kill(worker.pid, signal.SIGSTOP)
+        assert worker.is_alive(timeout=60)
+        assert not worker.is_alive(timeout=0.1)
+        os.kill(worker.pid, signal.SIGCONT)
+        assert worker.is_alive(timeout=60)
+    finally:
+        worker.kill()
+        worker.join()
+    assert not worker.is_alive(timeout=60)
 
 
 BROKEN = """

@@ -1,12 +1,15 @@
 """The server's processes: how they begin, count together, and end."""
 
 import os
+import signal
 import sys
 import tempfile
 import time
 from contextlib import suppress
+from multiprocessing import parent_process
 from pathlib import Path
 from socket import socket
+from threading import Thread
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -60,11 +63,22 @@ class Worker(Process):
         self._heard_at = time.monotonic()
         self.start()
 
+    def target(self, sockets: list[socket] | None = None) -> None:
+        Thread(target=_end_with_parent, daemon=True).start()
+        super().target(sockets)
+
     def is_alive(self, timeout: float = SILENCE_SECONDS) -> bool:
         """Whether it answers, or has not been silent for so long."""
         if self.process.is_alive() and self.ping(PING_SECONDS):
             self._heard_at = time.monotonic()
         return self.process.is_alive() and time.monotonic() - self._heard_at < timeout
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would keep the port, with nobody to tell it to stop."""
+    if (parent := parent_process()) is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Workers(Multiprocess):

@@ -73,9 +73,7 @@ async def test_reads_go_on_while_all_else_waits(client: httpx.AsyncClient, slow:
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/metrics"])
-async def test_a_busy_process_is_alive_and_gives_its_figures(
-    client: httpx.AsyncClient, slow: Slow, path: str
-) -> None:
+async def test_a_busy_process_is_alive_and_gives_its_figures(client: httpx.AsyncClient, slow: Slow, path: str) -> None:
     busy = [asyncio.create_task(client.get("/")) for _ in range(3)]
     await entered(slow, 3)
     alive = asyncio.create_task(client.get(path))

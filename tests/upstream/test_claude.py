@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.core.request_record import recording
 from app.upstream.claude import SERVICE, Claude
 from app.upstream.errors import Reason
 from app.upstream.suggestions import MAX_REASON_LENGTH, MIDDLE_SCORE, GarbledAnswerError, Suggestion, parse_suggestions
@@ -23,6 +24,7 @@ from tests.doubles.claude import (
 )
 from tests.doubles.server import Reply
 from tests.json_schema import Json
+from tests.metrics_text import metric
 from tests.upstream.conftest import failure, reason
 
 ALIEN = suggestion("Alien", 1979, 95)
@@ -152,6 +154,24 @@ async def test_what_passes_soon_is_asked_for_again(claude: Claude, double: Claud
     double.replies = [error(529)]
     assert len(await ask(claude)) == 2
     assert len(double.calls) == 2
+
+
+async def test_calls_are_counted_by_their_end_and_with_their_retries(claude: Claude, double: ClaudeDouble) -> None:
+    ends = ("answered", "declined")
+
+    def counts() -> list[float]:
+        calls = [metric("upstream_calls_total", service=SERVICE, outcome=end) for end in ends]
+        return [*calls, metric("upstream_retries_total", service=SERVICE)]
+
+    before = counts()
+    double.replies = [error(529)]
+    with recording() as record:
+        await create(claude)
+        await claude.count_tokens("space", within=5)
+        double.stop_reason = "refusal"
+        await failure(streamed(claude))
+    assert [after - earlier for after, earlier in zip(counts(), before, strict=True)] == [2, 1, 1]
+    assert record.upstream_calls == 3
 
 
 ANSWERS: dict[str, tuple[dict[str, Any], Reason]] = {
