@@ -194,6 +194,8 @@ def test_a_worker_may_be_silent_for_a_while_and_no_longer() -> None:
         assert worker.ping(60)
         assert worker.is_alive(timeout=60)
         os.kill(worker.pid, signal.SIGSTOP)
+        while worker.ping(0.1):  # which stops it a moment later
+            pass
         assert worker.is_alive(timeout=60)
         assert not worker.is_alive(timeout=0.1)
         os.kill(worker.pid, signal.SIGCONT)
