@@ -4,6 +4,8 @@ import itertools
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 from sqlalchemy import Column, Integer, MetaData, Table, Text, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -73,3 +75,23 @@ def test_an_unknown_field_is_refused_with_the_names_of_those_allowed(ordering: s
     with pytest.raises(PydanticCustomError, match="sure, unsure") as refusal:
         ordering_check("sure", "unsure")(ordering)
     assert refusal.value.type == "unknown_ordering"
+
+
+TERMS = st.lists(st.sampled_from([*COLUMNS, "-", ",", " ", "other", "\x00", "DESC", ";", "\u2212"]), max_size=8).map(
+    "".join
+)
+
+
+@settings(deadline=None)
+@given(TERMS | st.text(max_size=20))
+def test_whatever_is_asked_for_is_an_order_that_is_total_or_a_refusal(ordering: str) -> None:
+    try:
+        ordering_check(*COLUMNS)(ordering)
+    except PydanticCustomError:
+        assert not {term.strip().removeprefix("-") for term in ordering.split(",")} <= set(COLUMNS)
+        return
+    keys = [str(key) for key in order_by(ordering, COLUMNS, THINGS.c.id)]
+    columns = [key.split()[0] for key in keys]
+    assert len(set(columns)) == len(columns)
+    assert columns[-1] in {"things.id", "things.single"}, "nothing ties there"
+    assert set(columns) <= {f"things.{name}" for name in (*COLUMNS, "id")}

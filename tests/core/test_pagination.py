@@ -6,6 +6,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.problem_documents import fields
@@ -119,3 +121,46 @@ async def test_an_empty_list_is_one_empty_page(client: httpx.AsyncClient) -> Non
     beyond = await page(client, "/movies/?title=no+such+title&offset=30")
     assert parameters(beyond["previous"]) == {"title": "no such title", "limit": "12", "offset": "0"}
     assert beyond == empty | {"previous": beyond["previous"]}
+
+
+NUMBERS = st.one_of(
+    st.integers(-3, 600).map(str),
+    st.integers().map(str),
+    st.sampled_from(["", " 7", "1.0", "1e2", "0x10", "1_0", "+5", "-0", "\u0663", "NaN", "\x00", "9" * 5000]),
+    st.text(max_size=4),
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(limit=NUMBERS, offset=NUMBERS)
+async def test_a_page_is_the_slice_that_python_would_take_or_names_the_fault(
+    client: httpx.AsyncClient, limit: str, offset: str
+) -> None:
+    answer = await client.get("/movies/", params={"limit": limit, "offset": offset, "ordering": "imdb_id"})
+    if answer.status_code == 422:
+        assert fields(answer, case=(limit, offset)) <= {"limit", "offset"}
+        return
+    envelope = answer.json()
+    length, start = min(int(limit), 100), int(offset)
+    assert length > 0
+    assert len(envelope["results"]) == len(range(TOTAL)[start : start + length])
+    assert envelope["count"] == TOTAL
+    assert (envelope["next"] is None) == (start + length >= TOTAL)
+    assert (envelope["previous"] is None) == (start == 0)
+
+
+@settings(deadline=None, max_examples=4)
+@given(limit=st.integers(40, 100), first=st.integers(0, TOTAL))
+async def test_the_links_lead_over_every_row_once_and_back(client: httpx.AsyncClient, limit: int, first: int) -> None:
+    seen: list[int] = []
+    url: str | None = f"/movies/?ordering=title&limit={limit}&offset={first}"
+    while url:
+        found = await page(client, url)
+        seen += [movie["id"] for movie in found["results"]]
+        last, url = url, found["next"]
+    assert len(seen) == len(set(seen)) == TOTAL - first
+    steps = 0
+    while previous := (await page(client, last))["previous"]:
+        last, steps = previous, steps + 1
+        assert steps <= TOTAL // limit + 2
+    assert parameters(last)["offset"] == "0"

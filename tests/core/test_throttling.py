@@ -12,7 +12,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import httpx
 import pytest
 from fastapi import FastAPI, Request
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from limits import parse
+from pydantic import ValidationError
 
 from app.core import problems, throttle_windows
 from app.core.client_address import client_address
@@ -345,3 +349,35 @@ def test_limits_are_read_as_they_are_written() -> None:
     assert settings.throttle_login == [parse("10/minute")]
     assert settings.throttle_signup == [parse("20/hour")]
     assert settings.throttle_reset == [parse("10/2hours"), parse("3/day")]
+
+
+PARTS = "0 1 10 -1 / per , ; s month year \u0661 e9 . second minute hour day "
+UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+RATES = st.text(max_size=20) | st.lists(st.sampled_from(PARTS.split(" ")), max_size=8).map(" ".join)
+
+
+@hypothesis_settings(deadline=None)
+@given(RATES)
+def test_whatever_is_set_is_a_limit_that_can_be_kept_or_stops_the_start(value: str) -> None:
+    try:
+        (limit,) = Settings(_env_file=None, secret_key=SECRET.decode(), throttle_signup=value).throttle_signup
+    except ValidationError:
+        return
+    assert 1 <= limit.amount <= 10_000
+    assert 1 <= limit.get_expiry() <= 31 * 86_400
+
+
+@hypothesis_settings(deadline=None)
+@given(
+    amount=st.integers(1, 10_000),
+    multiples=st.integers(1, 31),
+    unit=st.sampled_from([*UNITS]),
+    plural=st.sampled_from(["", "s"]),
+    in_words=st.booleans(),
+)
+def test_a_limit_is_as_much_in_as_long_as_it_says(
+    amount: int, multiples: int, unit: str, plural: str, *, in_words: bool
+) -> None:
+    text = f"{amount} per {multiples} {unit}{plural}" if in_words else f"{amount}/{multiples}{unit}{plural}"
+    (limit,) = Settings(_env_file=None, secret_key=SECRET.decode(), throttle_signup=text).throttle_signup
+    assert (limit.amount, limit.get_expiry()) == (amount, multiples * UNITS[unit])

@@ -4,16 +4,19 @@ import gzip
 import io
 import json
 import zipfile
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.imports.exports import written
 from app.imports.files import read_file
 from app.imports.formulas import neutralised, restored
 from app.imports.problems import UnreadableFile
 from app.imports.rows import FileRow
+from app.imports.schemas import ExportedTitle, Format
 from tests.imports import exports_of_others as others
 
 HEAT = "tt0113277"
@@ -298,3 +301,32 @@ def test_whatever_is_sent_gives_rows_or_says_why_not(content: bytes) -> None:
             assert text == text.strip() != ""
         assert row.year is None or 1800 <= row.year < 2200
         assert row.added_at is None or row.added_at <= datetime.now(UTC)
+
+
+# What is no line break or control, to any of those who write or read such files.
+TITLES = st.text(
+    st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="\ufffd"), min_size=1, max_size=30
+).filter(lambda title: title.split() and " ".join(title.split()) == title)
+EXPORTED = st.builds(
+    ExportedTitle,
+    imdb_id=st.integers(1, 10**10 - 1).map("tt{:07}".format),
+    title=TITLES | st.sampled_from([*FORMULAS[:5], '"', ",", ";", "a,b", 'say "hi"', "[1]", "{}", "' x"]),
+    year=st.none() | st.integers(1900, 2100).map(str),
+    type=st.sampled_from([None, "movie", "series"]),
+    added_at=st.integers(0, 10**15).map(lambda microseconds: day(1990, 1, 2) + timedelta(microseconds=microseconds)),
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(EXPORTED, min_size=1, max_size=5, unique_by=lambda title: title.added_at), st.sampled_from(["csv", "json"])
+)
+async def test_what_is_exported_is_read_back_as_it_was(titles: list[ExportedTitle], form: Format) -> None:
+    async def pages() -> AsyncIterator[list[ExportedTitle]]:
+        yield titles
+
+    document = "".join([part async for part in written(pages(), form)])
+    assert read_file(document.encode()) == [
+        FileRow(title.imdb_id, title.title.strip(), int(title.year) if title.year else None, title.added_at)
+        for title in titles
+    ]

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.core.request_record import recording
 from app.upstream.claude import SERVICE, Claude
@@ -357,3 +359,32 @@ def test_other_members_may_be_anything() -> None:
 def test_a_number_of_too_many_digits_is_no_answer() -> None:
     with pytest.raises(GarbledAnswerError):
         parse_suggestions('{"movies": [' + "1" * 10_000 + "]}", 10)
+
+
+MEMBERS = ("title", "original_title", "year", "kind", "match_score", "reason")
+VALUES = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.sampled_from(["1979", "1e999"])
+)
+LISTS = st.lists(st.dictionaries(st.sampled_from(MEMBERS), VALUES) | VALUES, max_size=6)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.text(max_size=30)
+    | st.builds(
+        "{}{}{}".format, st.text(max_size=5), LISTS.map(lambda m: json.dumps({"movies": m})), st.text(max_size=5)
+    ),
+    st.integers(0, 4),
+)
+def test_whatever_claude_says_is_a_list_of_titles_or_no_answer(text: str, most: int) -> None:
+    try:
+        found = parse_suggestions(text, most)
+    except GarbledAnswerError:
+        return
+    assert len(found) <= most
+    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+    for one in found:
+        assert 0 <= one.score <= 100
+        assert one.title == one.title.strip() != ""
+        (one.title + (one.original_title or "") + (one.reason or "")).encode()
+        assert one.year is None or 1874 <= one.year <= 2100

@@ -14,18 +14,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.upstream.titles import (
+    IMDB_ID,
     MAX_NAME_LENGTH,
     MAX_NAMES_LENGTH,
     MAX_TITLE_LENGTH,
     GarbledTitleError,
     Rating,
+    SearchPage,
     TitleFacts,
     imdb_ids,
+    is_miss,
     parse_title,
+    search_page,
 )
 from tests.upstream.payloads import NAMES_KEYS, TEXT_FACTS, payload
 
 ABSENT = object()
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 UNKNOWN = ["N/A", "", "   ", " N/A ", "\n", "\x00", None, 7, 7.5, True, [], ["N/A"], {}, {"a": "b"}, ABSENT]
 
 
@@ -326,6 +331,58 @@ def test_any_object_gives_facts_that_postgresql_can_store_or_is_garbled(sent: di
         assert text.strip() not in {"", "N/A"}
     assert facts.imdb_rating is None or 0 <= facts.imdb_rating <= 10
     assert facts.imdb_votes is None or 0 <= facts.imdb_votes < 2**63
+
+
+@settings(database=None, deadline=None)
+@given(st.dictionaries(st.sampled_from(["Response", "Error", "Search", "totalResults", "a"]), JSON))
+def test_any_object_is_a_page_of_hits_a_miss_or_garbled(sent: dict[str, Any]) -> None:
+    for read in (is_miss, search_page):
+        try:
+            found = read(sent)
+        except GarbledTitleError:
+            continue
+        if isinstance(found, SearchPage):
+            ids = [hit.imdb_id for hit in found.hits]
+            assert len(set(ids)) == len(ids)
+            assert all(IMDB_ID.fullmatch(i) for i in ids)
+
+
+@settings(database=None, deadline=None)
+@given(JSON | st.lists(st.dictionaries(st.just("imdbID"), st.sampled_from(TYPICAL) | JSON), max_size=5))
+def test_any_list_of_hits_gives_ids_each_once(sent: Any) -> None:
+    try:
+        found = imdb_ids(sent)
+    except GarbledTitleError:
+        assert not isinstance(sent, list)
+        return
+    assert len(set(found)) == len(found)
+    assert all(IMDB_ID.fullmatch(i) for i in found)
+
+
+NAMES = st.from_regex(r"[A-Z][a-zé]{1,8}( [A-Z][a-z'.-]{1,8})?", fullmatch=True)
+
+
+@settings(database=None, deadline=None)
+@given(
+    names=st.lists(NAMES, unique=True, max_size=5),
+    votes=st.none() | st.integers(0, 10**9),
+    rating=st.none() | st.integers(0, 100),
+    released=st.none() | st.dates(),
+)
+def test_what_omdb_writes_is_what_was_meant(
+    names: list[str], votes: int | None, rating: int | None, released: date | None
+) -> None:
+    known = {
+        "Actors": ", ".join(names),
+        "imdbVotes": votes if votes is None else f"{votes:,}",
+        "imdbRating": rating if rating is None else f"{rating / 10:.1f}",
+        "Released": released and f"{released:%d} {MONTHS[released.month - 1]} {released.year:04}",
+    }
+    facts = parse_title({**payload(), **{name: value or "N/A" for name, value in known.items()}})
+    assert facts.actors == tuple(names)
+    assert facts.imdb_votes == votes
+    assert facts.imdb_rating == (rating if rating is None else Decimal(rating) / 10)
+    assert facts.released_date == released
 
 
 @pytest.fixture(scope="module")
