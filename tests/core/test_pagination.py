@@ -1,6 +1,7 @@
 """Pages of a list: limit, offset, and the envelope with links that lead through all of it."""
 
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -141,7 +142,7 @@ async def test_a_page_is_the_slice_that_python_would_take_or_names_the_fault(
         assert fields(answer, case=(limit, offset)) <= {"limit", "offset"}
         return
     envelope = answer.json()
-    length, start = min(int(limit), 100), int(offset)
+    length, start = min(int(Decimal(limit)), 100), int(Decimal(offset))
     assert length > 0
     assert len(envelope["results"]) == len(range(TOTAL)[start : start + length])
     assert envelope["count"] == TOTAL

@@ -349,7 +349,7 @@ def test_any_object_is_a_page_of_hits_a_miss_or_garbled(sent: dict[str, Any]) ->
 
 @settings(database=None, deadline=None)
 @given(JSON | st.lists(st.dictionaries(st.just("imdbID"), st.sampled_from(TYPICAL) | JSON), max_size=5))
-def test_any_list_of_hits_gives_ids_each_once(sent: Any) -> None:
+def test_any_list_of_hits_gives_ids_each_once(sent: object) -> None:
     try:
         found = imdb_ids(sent)
     except GarbledTitleError:
