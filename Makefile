@@ -53,7 +53,7 @@ fuzz: ## Send hostile requests by the thousand to a running service
 
 audit: ## Look for known weaknesses in the code and in the pinned packages
 	@$(setup) dev
-	@$(tool) -m bandit --quiet --recursive --severity-level medium --skip B108,B608 app migrations
+	@$(tool) -m bandit --quiet --recursive --severity-level medium app migrations
 	@$(tool) -m pip_audit --require-hashes --disable-pip --requirement requirements.txt
 
 bench-bad-days: ## Let PostgreSQL, Redis, OMDb and the service itself fail, and write docs/reliability.md

@@ -4,77 +4,39 @@
 """
 
 import asyncio
-import shutil
 import signal
-import subprocess
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 import httpx
 
-from app.core.embedded_postgres import embedded_postgres
 from bench.report import write_section
-from tests.conftest import ROOT, SECRET_KEY, open_folder
+from bench.town import PASSWORD, Town, town
+from tests.doubles.claude_titles import TitlesByClaude
+from tests.doubles.omdb import OmdbDouble
 from tests.metrics_text import Samples
-from tests.processes import Service, free_port, movie_finder, running
-from tests.redis_server import RedisServer, redis_server
+from tests.movies.conftest import title
 
-PROCESSES = 4
 AT_ONCE = 50
-PASSWORD = "a long walk at night"
-NGINX = """
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f;
-    uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-    include {folder}/site.conf;
-}}
-"""
-
-
-@dataclass
-class Town:
-    """The processes and what stands between and before them."""
-
-    url: str
-    services: list[Service]
-    redis: RedisServer
-
-    async def ask(self, method: str, path: str, client: str = "192.0.2.1", **options: Any) -> httpx.Response:
-        """One request of a client through nginx, on a connection of its own."""
-        headers = {"X-Forwarded-For": client, "User-Agent": "bench", **options.pop("headers", {})}
-        async with httpx.AsyncClient(base_url=self.url, timeout=60) as connection:
-            return await connection.request(method, path, headers=headers, **options)
-
-    async def at_once(self, times: int, method: str, path: str, **options: Any) -> list[httpx.Response]:
-        """As many requests at the same time."""
-        return await asyncio.gather(*(self.ask(method, path, **options) for _ in range(times)))
-
-    async def sign_up(self, email: str, client: str) -> dict[str, str]:
-        """A new account's tokens."""
-        entry = {"email": email, "password": PASSWORD}
-        (await self.ask("POST", "/signup/", client, json=entry)).raise_for_status()
-        pair: dict[str, str] = (await self.ask("POST", "/token/", client, json=entry)).json()
-        return pair
-
+# Of the sample catalogue, and others that only OMDb knows.
+STORED = ("tt1375666", "tt0133093")
+LOOKED_UP = [f"tt{number}" for number in range(8_000_001, 8_000_101)]
 
 Row = tuple[str, str, str]  # what, what must be, what was
 
 
 def said(answers: Sequence[httpx.Response]) -> str:
     """How often each answer came."""
-    found = Counter(f"{a.status_code} {a.json().get('code', '')}".strip() for a in answers)
+    found = Counter(f"{a.status_code} {_word(a)}".strip() for a in answers)
     return ", ".join(f"{times} x {name}" for name, times in sorted(found.items()))
+
+
+def _word(answer: httpx.Response) -> str:
+    """What an answer says of itself: a refusal's code, or a search's source."""
+    code: str = answer.json()["code"] if answer.is_error else answer.headers.get("X-Search-Source", "")
+    return code
 
 
 async def logins_are_throttled(town: Town) -> Row:
@@ -143,6 +105,54 @@ async def all_took_part(town: Town) -> Row:
     return "processes that took part", "4", str(sum(count > 0 for count in counts))
 
 
+async def an_ai_quota_is_used_up_once(town: Town) -> Row:
+    pair = await town.sign_up("lin@example.com", "192.0.2.7")
+    town.claude.latency = 0.5
+    answers = await town.at_once(
+        AT_ONCE, "POST", "/movies/ai/search/", json={"expression": "a heist in dreams"}, headers=bearer(pair)
+    )
+    town.claude.latency = 0.0
+    expected = "3 x 200 claude, 47 x 429 ai_search_limit_reached; Claude asked 3 times"
+    was = f"{said(answers)}; Claude asked {town.claude.generations} times"
+    return f"{AT_ONCE} AI searches at once, 3 left today", expected, was
+
+
+async def an_import_outlives_its_worker(town: Town) -> Row:
+    headers = bearer(await town.sign_up("jo@example.com", "192.0.2.8"))
+    file = {"file": ("list.csv", "Const\n" + "\n".join([*STORED, *town.omdb.titles]))}
+    town.start_worker()
+    town.omdb.latency = 0.5  # so that the worker is in the middle of it
+    answers = await town.at_once(4, "POST", "/watch_later/import/", files=file, headers=headers)
+    place = next(f"/watch_later/import/{answer.json()['id']}/" for answer in answers if answer.is_success)
+    await town.omdb.asked(len(town.omdb.titles) // 2)
+    town.start_worker()
+    town.kill_worker()
+    while (job := (await town.ask("GET", place, headers=headers)).json())["status"] != "done":  # noqa: ASYNC110
+        await asyncio.sleep(1)
+    town.omdb.latency = 0.0
+    queued = (await town.ask("GET", "/watch_later/list/", headers=headers)).json()["count"]
+    print(f"asked for by both workers: {len(town.omdb.looked_up) - len(town.omdb.titles)} titles")
+    total = len(STORED) + len(town.omdb.titles)
+    return (
+        "one import sent four times at once; its worker is killed halfway, another is there",
+        f"1 x 202, 3 x 409 import_running; then {total} added, {total} on the list",
+        f"{said(answers)}; then {job['added']} added, {queued} on the list",
+    )
+
+
+async def the_weekly_choice_is_made_once(town: Town) -> Row:
+    town.start_worker()
+    town.claude.forget()
+    answers = await town.at_once(100, "GET", "/movies/top/")
+    await town.claude.asked(1)
+    answers += await town.at_once(100, "GET", "/movies/top/")
+    await asyncio.sleep(3)  # in which another choice would be made
+    chosen = (await town.ask("GET", "/movies/top/")).json()[0]["title"]
+    expected = f"200 x 200; Claude asked 1 times, and {town.claude.titles[0]} is first"
+    was = f"{said(answers)}; Claude asked {town.claude.generations} times, and {chosen} is first"
+    return "200 ask for the top movies of a new week; two workers", expected, was
+
+
 # In this order: the last stops a process.
 CHECKS: tuple[Callable[[Town], Awaitable[Row]], ...] = (
     logins_are_throttled,
@@ -150,60 +160,29 @@ CHECKS: tuple[Callable[[Town], Awaitable[Row]], ...] = (
     a_refresh_token_is_used_once,
     a_stolen_token_ends_its_family_everywhere,
     all_took_part,
+    an_ai_quota_is_used_up_once,
+    an_import_outlives_its_worker,
+    the_weekly_choice_is_made_once,
     without_redis_requests_go_on,
     a_process_that_is_stopped_costs_no_request,
 )
 
 
-@contextmanager
-def nginx(services: Sequence[Service]) -> Iterator[str]:
-    """The configuration of `deploy/`, on a port of its own, before these processes."""
-    port = free_port()
-    site = (ROOT / "deploy" / "nginx.conf").read_text().replace("listen 80;", f"listen 127.0.0.1:{port};")
-    for number, service in enumerate(services, 1):
-        site = site.replace(f"127.0.0.1:800{number};", f"127.0.0.1:{service.port};")
-    with TemporaryDirectory(prefix="movie-finder-nginx-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # its workers are another user's
-        (folder / "site.conf").write_text(site)
-        (folder / "nginx.conf").write_text(NGINX.format(folder=folder))
-        program = shutil.which("nginx") or "/usr/sbin/nginx"
-        process = subprocess.Popen([program, "-c", folder / "nginx.conf", "-e", folder / "error.log"])
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait()
+def bearer(pair: Mapping[str, str]) -> dict[str, str]:
+    """The header of who is logged in."""
+    return {"Authorization": f"Bearer {pair['access']}"}
 
 
-@contextmanager
-def town() -> Iterator[Town]:
-    """All of it, until the block ends."""
-    with ExitStack() as stack:
-        folder = stack.enter_context(open_folder())
-        redis = stack.enter_context(redis_server())
-        settings = {
-            "SECRET_KEY": SECRET_KEY,
-            "DATABASE_URL": stack.enter_context(embedded_postgres(folder)),
-            "REDIS_URL": redis.url,
-            "RUN_JOBS": "false",
-            "THROTTLE_LOGIN": "10/minute,10/minute",
-        }
-        for command in ("migrate", "load-sample"):
-            movie_finder(folder, command, **settings).check_returncode()
-        services = [stack.enter_context(running("serve", folder, **settings)) for _ in range(PROCESSES)]
-        yield Town(stack.enter_context(nginx(services)), services, redis)
-
-
-async def check_all(town: Town) -> list[Row]:
+async def check_all() -> list[Row]:
     """Every row."""
-    return [await check(town) for check in CHECKS]
+    async with OmdbDouble(map(title, LOOKED_UP)) as omdb, TitlesByClaude("Inception", "The Matrix") as claude:
+        with town(omdb, claude) as here:
+            return [await check(here) for check in CHECKS]
 
 
 def main() -> None:
     """Measure, and write the table."""
-    with town() as here:
-        rows = asyncio.run(check_all(here))
+    rows = asyncio.run(check_all())
     write_section(Path(sys.argv[1]), "many-processes", ("what", "must be", "was"), rows)
     wrong = [row for row in rows if row[1] != row[2]]
     for row in wrong:

@@ -1,6 +1,7 @@
 """An attack for each of OWASP's API Security Top 10 (2023): https://owasp.org/API-Security/editions/2023/en/0x11-t10/"""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from tests.accounts import ADA, PASSWORD, claims, opened, signed
-from tests.conftest import make_settings, started
+from tests.conftest import ROOT, make_settings, started
 from tests.doubles.omdb import OmdbDouble
 from tests.doubles.server import Reply
 from tests.movies.conftest import title, with_omdb
@@ -172,3 +173,15 @@ async def test_10_what_upstream_sends_harms_nobody(people: People, omdb: OmdbDou
         answer = await service.post("/movies/search/", expression="poison")
         assert (answer.status_code, answer.json()) == (200, [])
         assert (await service.client.get("/movies/?imdb_id=tt9000001")).json()["count"] == 0
+
+
+def test_what_the_threat_model_names_is_there() -> None:
+    text = (ROOT / "SECURITY.md").read_text()
+    named = re.findall(r"`(app/[a-z_/]+\.py):(\w+)`", text)
+    assert len(named) > 10
+    for file, name in named:
+        code = (ROOT / file).read_text()
+        assert re.search(rf"^ *(async def|def|class) {name}\b", code, re.MULTILINE), (file, name)
+    numbers = {int(number) for number in re.findall(r"^(\d+)\. \*\*", text, re.MULTILINE)}
+    tests = {name.split("_")[1] for name in globals() if name.startswith("test_")}
+    assert numbers == {int(number) for number in tests if number.isdigit()} == set(range(1, 11))

@@ -38,7 +38,7 @@ _FILMS_OF = f"""(
     SELECT id FROM movies
     WHERE {{column}} && ARRAY ({_FAVOURITES.format(kind="{kind}", number="people")}) AND {_UNMARKED_MOVIE}
     LIMIT :of_people
-)"""  # noqa: S608
+)"""  # noqa: S608 - of constants  # nosec
 _BY_TASTE = text(f"""
 WITH marked AS (
     (SELECT movie_id, 1.0::float8 AS weight FROM likes WHERE user_id = :user_id
@@ -75,7 +75,7 @@ SELECT shared.id FROM shared JOIN rarity USING (kind, name)
 GROUP BY shared.id, shared.weighted_rating
 ORDER BY sum(shared.weight * rarity.weight) DESC, shared.weighted_rating DESC NULLS LAST, shared.id DESC
 LIMIT :limit
-""")  # noqa: S608
+""")  # noqa: S608 - of constants  # nosec
 
 
 class Ranking:

@@ -146,7 +146,7 @@ def _socket_folder(cluster: Cluster) -> Path:
     """
     usual = Path(tempfile.gettempdir())
     short = len(os.fsencode(_socket(usual / f"{SOCKET_FOLDER}12345678"))) < LONGEST_SOCKET_PATH
-    parent = usual if short and cluster.account.can_enter(usual) else Path("/tmp")  # noqa: S108 - see above
+    parent = usual if short and cluster.account.can_enter(usual) else Path("/tmp")  # noqa: S108 - see above  # nosec
     folder = Path(tempfile.mkdtemp(prefix=SOCKET_FOLDER, dir=parent))
     os.chown(folder, cluster.account.uid, cluster.account.gid)
     return folder

@@ -171,7 +171,7 @@ class Worker:
                 except Postponed as postponed:
                     with suppress(DatabaseUnavailable):  # pgqueuer counts every try
                         await queries.driver.execute(
-                            f"UPDATE {NAMES.queue_table} SET attempts = attempts - 1 WHERE id = $1",  # noqa: S608
+                            f"UPDATE {NAMES.queue_table} SET attempts = attempts - 1 WHERE id = $1",  # noqa: S608 - ours  # nosec
                             job.id,
                         )
                     raise RetryRequested(postponed.delay, str(postponed)) from None

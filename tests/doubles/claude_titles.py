@@ -16,10 +16,12 @@ class TitlesByClaude(LoopbackServer):
         self.titles = list(titles)
         self.always: Reply | None = None
 
-    def reply(self, call: Call) -> Reply:  # noqa: ARG002 - whatever is asked
+    def reply(self, call: Call) -> Reply:
         """The titles, whatever is asked."""
         if self.always is not None:
             return self.always
+        if call.path.endswith("/count_tokens"):
+            return Reply(b'{"input_tokens": 9}')
         unknown = {"original_title": None, "year": None}
         movies = [
             {"title": title, **unknown, "kind": "movie", "match_score": 99 - place, "reason": "So."}
@@ -36,6 +38,11 @@ class TitlesByClaude(LoopbackServer):
             "usage": {"input_tokens": 1, "output_tokens": 1},
         }
         return Reply(json.dumps(message).encode())
+
+    @property
+    def generations(self) -> int:
+        """How often titles were asked for."""
+        return sum(call.path.endswith("/messages") for call in self.calls)
 
     @property
     def questions(self) -> list[Any]:
