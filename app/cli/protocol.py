@@ -9,8 +9,9 @@ import asyncio
 import os
 from typing import ClassVar
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from app.cli.connections import BoundedConnection
 from app.core.overload import GATE, Gate, refusal
 
 # What has one of these needs more of an answer, or of a look, than is made beforehand.
@@ -26,7 +27,7 @@ class Answered(RequestResponseCycle):
         self.message_event = asyncio.Event()
 
 
-class Protocol(HttpToolsProtocol):
+class Protocol(BoundedConnection):
     """One connection.
 
     Attributes:
