@@ -110,7 +110,9 @@ class AllowedHosts:
         await self.app(scope, receive, send)
 
     def _allows(self, scope: Scope) -> bool:
-        match = HOST.fullmatch(Headers(scope=scope).get("host", ""))
+        sent = Headers(scope=scope).getlist("host")
+        # Of several, RFC 9112 section 3.2, a proxy may have taken another than is read here.
+        match = HOST.fullmatch(sent[0]) if len(sent) == 1 else None
         if match is None or int(match["port"] or 0) > HIGHEST_PORT:
             return False
         host = match["host"].lower()

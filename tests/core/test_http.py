@@ -127,6 +127,11 @@ async def test_a_host_that_is_none_of_ours_is_refused(client: httpx.AsyncClient,
         problem(await client.get("/movies", headers={"x-forwarded-host": host}), 400, "unknown_host")
 
 
+@pytest.mark.parametrize("hosts", [("localhost", "evil.example"), ("evil.example", "localhost"), ("localhost",) * 2])
+async def test_two_hosts_are_one_too_many(client: httpx.AsyncClient, hosts: tuple[str, str]) -> None:
+    problem(await client.get("/movies/", headers=[("host", host) for host in hosts]), 400, "unknown_host")
+
+
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "localhost:8000", "api.example.com", "x.y.films.example"])
 async def test_a_host_of_ours_is_served(client: httpx.AsyncClient, host: str) -> None:
     assert (await client.get("/health/ready", headers={"host": host})).status_code == 200
