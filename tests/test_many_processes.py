@@ -160,7 +160,8 @@ if __name__ == "__main__":
 """
 
 
-def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGHUP])
+def test_workers_end_with_a_parent_that_is_killed_or_loses_its_terminal(end: signal.Signals, tmp_path: Path) -> None:
     (tmp_path / "small.py").write_text(SMALL)
     path = f"{tmp_path}{os.pathsep}{ROOT}"
     parent = subprocess.Popen([sys.executable, "small.py"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": path})
@@ -168,8 +169,8 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     while len(started := list(tmp_path.glob("worker-*"))) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    parent.kill()
-    parent.wait()
+    parent.send_signal(end)
+    parent.wait(60)
     pids = [int(file.name.removeprefix("worker-")) for file in started]
     try:
         while any(is_running(pid) for pid in pids):

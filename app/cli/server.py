@@ -115,6 +115,10 @@ class Workers(Multiprocess):
             else:
                 self.processes[number] = Worker(self.config, self.sockets)
 
+    def handle_hup(self) -> None:
+        """A terminal that is closed ends the service, as it does with one worker; uvicorn's would begin anew."""
+        self.handle_term()
+
     def terminate_all(self) -> None:
         # As long as this process holds them too, nobody is refused: who comes waits in line, and for nothing.
         for listening in self.sockets:
