@@ -136,6 +136,14 @@ def test_every_parameter_is_described_and_bounded(document: dict[str, Any]) -> N
                         assert "maximum" in option or parameter["name"] == "limit", case
 
 
+def test_a_filter_may_be_blank_and_says_so(document: dict[str, Any]) -> None:
+    for path in ("/movies/", "/watch_later/list/", "/collections/", "/collections/{id}/movies/"):
+        blank = {p["name"]: p.get("allowEmptyValue", False) for p in document["paths"][path]["get"]["parameters"]}
+        assert {name for name, allowed in blank.items() if not allowed} <= {"limit", "offset", "id"}, path
+        assert not any("allowEmptyValue" in p["schema"] for p in document["paths"][path]["get"]["parameters"])
+    assert "allowEmptyValue" not in str(document["paths"]["/accounts/google/login/"])
+
+
 def test_what_has_an_id_in_its_path_may_not_be_found(document: dict[str, Any]) -> None:
     for name, operation in operations(document):
         if any(parameter["in"] == "path" for parameter in operation.get("parameters", [])):

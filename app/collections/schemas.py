@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from app.core.ordering import ordering_check
 from app.core.pagination import Page
 from app.core.text import IsText, Text
-from app.movies.schemas import AbsentWhenBlank, ImdbRating, MovieFilters, Substring, UtcTime
+from app.movies.schemas import ABSENT_WHEN_BLANK, ImdbRating, MovieFilters, Substring, UtcTime
 
 MAX_NAME_LENGTH = 255
 MAX_DESCRIPTION_LENGTH = 1000
@@ -160,9 +160,9 @@ _Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 class CollectionFilters(BaseModel):
     """Filters of a list of collections; all that are given must hold."""
 
-    is_public: Annotated[bool | None, AbsentWhenBlank] = Field(None, description="Public ones, or private ones.")
-    owner_id: Annotated[_Id | None, AbsentWhenBlank] = Field(None, description="Of the user with this id.")
-    subscribed: Annotated[bool | None, AbsentWhenBlank] = Field(
+    is_public: Annotated[bool | None, *ABSENT_WHEN_BLANK] = Field(None, description="Public ones, or private ones.")
+    owner_id: Annotated[_Id | None, *ABSENT_WHEN_BLANK] = Field(None, description="Of the user with this id.")
+    subscribed: Annotated[bool | None, *ABSENT_WHEN_BLANK] = Field(
         None, description="Those that the caller follows, or the others; 401 when anonymous."
     )
     search: Substring = Field(None, description="Words that must all be in the name; case and accents do not matter.")
@@ -172,14 +172,14 @@ class CollectionQuery(CollectionFilters):
     """What a list of collections is asked for, apart from the page."""
 
     ordering: Annotated[
-        Annotated[Text, AfterValidator(ordering_check(*COLLECTION_ORDERINGS))] | None, AbsentWhenBlank
+        Annotated[Text, AfterValidator(ordering_check(*COLLECTION_ORDERINGS))] | None, *ABSENT_WHEN_BLANK
     ] = Field(
         None,
         description=f"Comma-separated: {', '.join(COLLECTION_ORDERINGS)}; a leading - for descending. "
         f"Default: {DEFAULT_ORDERING}.",
         examples=["-subscribers"],
     )
-    sort: Annotated[Literal["trending", "newest", "oldest"] | None, AbsentWhenBlank] = Field(
+    sort: Annotated[Literal["trending", "newest", "oldest"] | None, *ABSENT_WHEN_BLANK] = Field(
         None,
         description="A word for an ordering; with `ordering` too, that one counts. Trending are those with the most "
         "subscriptions of the last 30 days.",
@@ -198,7 +198,7 @@ class CollectedMovieQuery(MovieFilters):
         description="Words that must all be in the title; where no title has them all, each may have one typo.",
     )
     ordering: Annotated[
-        Annotated[Text, AfterValidator(ordering_check(*COLLECTED_ORDERINGS))] | None, AbsentWhenBlank
+        Annotated[Text, AfterValidator(ordering_check(*COLLECTED_ORDERINGS))] | None, *ABSENT_WHEN_BLANK
     ] = Field(
         None,
         description=f"Comma-separated: {', '.join(COLLECTED_ORDERINGS)}; a leading - for descending. The unknown comes "

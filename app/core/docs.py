@@ -10,6 +10,8 @@ from app import __version__
 from app.core.observability import has_secret_query
 from app.core.problems import FieldError, InvalidInputDocument, ProblemDocument
 
+# Of a parameter: sent without a value, it is as if it were not sent (OpenAPI 3.1, Parameter Object).
+BLANK_IS_ABSENT = "allowEmptyValue"
 DESCRIPTION = """
 Find films, keep them, and organise them.
 
@@ -74,6 +76,8 @@ def _complete(document: dict[str, Any]) -> None:
     for operation in (operation for path in document["paths"].values() for operation in path.values()):
         for parameter in operation.get("parameters", []):
             parameter["schema"] = _without_null(parameter["schema"])
+            if parameter["schema"].pop(BLANK_IS_ABSENT, False):
+                parameter[BLANK_IS_ABSENT] = True
         invalid = operation["responses"].get("422", {}).get("content", {})
         if invalid.pop("application/json", None) and not invalid:
             del operation["responses"]["422"]

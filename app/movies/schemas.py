@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from app.core.docs import BLANK_IS_ABSENT
 from app.core.ordering import ordering_check
 from app.core.pagination import LimitOffset, Page
 from app.core.text import IsText, Text
@@ -178,9 +179,11 @@ def _absent_when_blank(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-AbsentWhenBlank = BeforeValidator(_absent_when_blank)
-Substring = Annotated[Annotated[str, StringConstraints(max_length=MAX_FILTER_LENGTH), IsText] | None, AbsentWhenBlank]
-RatingBound = Annotated[Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] | None, AbsentWhenBlank]
+ABSENT_WHEN_BLANK = BeforeValidator(_absent_when_blank), Field(json_schema_extra={BLANK_IS_ABSENT: True})
+Substring = Annotated[
+    Annotated[str, StringConstraints(max_length=MAX_FILTER_LENGTH), IsText] | None, *ABSENT_WHEN_BLANK
+]
+RatingBound = Annotated[Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] | None, *ABSENT_WHEN_BLANK]
 Kind = Literal["movie", "series", "episode", "game"]
 
 
@@ -196,7 +199,7 @@ class MovieFilters(BaseModel):
         description="Words that must all be in the title. Without `ordering` the most relevant come first; "
         "where no title has them all, each may have one typo.",
     )
-    type: Annotated[Kind | None, AbsentWhenBlank] = Field(None, description="Of this kind.")
+    type: Annotated[Kind | None, *ABSENT_WHEN_BLANK] = Field(None, description="Of this kind.")
     rating_min: RatingBound = Field(None, description="IMDb rating at least this.")
     rating_max: RatingBound = Field(None, description="IMDb rating at most this.")
 
@@ -208,13 +211,13 @@ DEFAULT_MOVIE_ORDERING = "-created_at"
 class MovieQuery(MovieFilters):
     """What a list of movies is asked for, apart from the page."""
 
-    ordering: Annotated[Annotated[Text, AfterValidator(ordering_check(*MOVIE_ORDERINGS))] | None, AbsentWhenBlank] = (
-        Field(
-            None,
-            description=f"Comma-separated: {', '.join(MOVIE_ORDERINGS)}; a leading - for descending. The unknown comes "
-            f"last either way. Default: relevance with `search`, else {DEFAULT_MOVIE_ORDERING}.",
-            examples=["-imdb_rating,title"],
-        )
+    ordering: Annotated[
+        Annotated[Text, AfterValidator(ordering_check(*MOVIE_ORDERINGS))] | None, *ABSENT_WHEN_BLANK
+    ] = Field(
+        None,
+        description=f"Comma-separated: {', '.join(MOVIE_ORDERINGS)}; a leading - for descending. The unknown comes "
+        f"last either way. Default: relevance with `search`, else {DEFAULT_MOVIE_ORDERING}.",
+        examples=["-imdb_rating,title"],
     )
 
 

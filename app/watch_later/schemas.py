@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from app.core.ordering import ordering_check
 from app.core.pagination import Page
 from app.core.text import Text
-from app.movies.schemas import INCEPTION, MOVIE_ORDERINGS, AbsentWhenBlank, Movie, MovieFilters, UtcTime
+from app.movies.schemas import ABSENT_WHEN_BLANK, INCEPTION, MOVIE_ORDERINGS, Movie, MovieFilters, UtcTime
 
 DEFAULT_QUEUE_ORDERING = "-added_at"
 _ORDERINGS = (*MOVIE_ORDERINGS, "added_at")
@@ -31,7 +31,7 @@ class QueuedMoviePage(Page[QueuedMovie]):
 class QueueQuery(MovieFilters):
     """What the list is asked for, apart from the page."""
 
-    ordering: Annotated[_Ordering | None, AbsentWhenBlank] = Field(
+    ordering: Annotated[_Ordering | None, *ABSENT_WHEN_BLANK] = Field(
         None,
         description=f"Comma-separated: {', '.join(_ORDERINGS)}; a leading - for descending. The unknown comes last "
         f"either way. Default: relevance with `search`, else {DEFAULT_QUEUE_ORDERING}.",
