@@ -11,6 +11,7 @@ from app.collections import models as collection_models  # noqa: F401
 from app.core import leases  # noqa: F401
 from app.core.database import Base, Database, database_url
 from app.core.job_queue import QUEUE_TABLES
+from app.imdb_datasets import models as imdb_datasets_models  # noqa: F401
 from app.imports import models as import_models  # noqa: F401
 from app.movies import models as movie_models  # noqa: F401
 from app.movies.trigrams import TRIGRAM_INDEXES, create_trigram_indexes

@@ -11,6 +11,7 @@ from app.ai.top import NotRefreshed
 from app.cli import keeping, moving, serving
 from app.core.embedded_postgres import EmbeddedPostgresError
 from app.core.problems import Problem
+from app.imdb_datasets.problems import DatasetImportStopped
 from app.takeover.problems import TakeoverRefused
 from app.upstream.errors import UpstreamError
 
@@ -31,7 +32,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _exit_cleanly)
     try:
         commands()
-    except (EmbeddedPostgresError, NotRefreshed, Problem, Refused, TakeoverRefused, UpstreamError) as error:
+    except (
+        *(EmbeddedPostgresError, NotRefreshed, Problem, Refused, TakeoverRefused, UpstreamError),
+        DatasetImportStopped,
+    ) as error:
         raise SystemExit(f"movie-finder: {error}") from None
 
 

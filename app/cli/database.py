@@ -13,7 +13,7 @@ from app.settings import Settings
 T = TypeVar("T")
 
 
-def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
+def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]], *, connections: int = 1) -> T:
     """Do `work` on the configured database, or the embedded one, without a limit on the time of a statement."""
 
     async def do(database: Database) -> T:
@@ -23,7 +23,7 @@ def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) 
             await database.close()
 
     with database_url(settings) as url:
-        return asyncio.run(do(Database(url, pool_size=1, statement_timeout=None)))
+        return asyncio.run(do(Database(url, pool_size=connections, statement_timeout=None)))
 
 
 async def is_migrated(database: Database) -> bool:

@@ -1,0 +1,1 @@
+"""IMDb's public dataset files: the whole of cinema, into the catalogue."""
