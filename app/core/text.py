@@ -17,6 +17,8 @@ def fold(text: str) -> str:
     >>> fold("AMÉLIE")
     'amelie'
     """
+    if text.isascii():
+        return text.lower()
     # Twice, as Unicode's own caseless form (UAX #44, NFKC_Casefold): a decomposed character may have a case again.
     for _ in range(2):
         text = unicodedata.normalize("NFKD", text.casefold())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import groupby
+from operator import itemgetter
 
 from app.imdb_datasets.files import DatasetFile
 from app.imdb_datasets.findings import Findings
@@ -10,6 +11,7 @@ from app.imdb_datasets.problems import DatasetImportStopped
 # "tt" and seven digits, since 2018 also eight.
 ID_DIGITS = range(7, 11)
 Order = Callable[[bytes], bytes]
+Row = list[bytes]
 # After every key.
 _END = b"\xff"
 
@@ -31,8 +33,8 @@ def order_of(file: DatasetFile) -> Order:
         DatasetImportStopped: in neither.
     """
     possible: dict[Order, bytes] = {as_text: b"", as_number: b""}
-    for line in file.lines():
-        digits = id_digits(_first(line))
+    for name, *_ in file.rows():
+        digits = id_digits(name)
         if digits is None:
             continue
         for order, last in list(possible.items()):
@@ -56,23 +58,23 @@ class Joined:
 
     def __init__(self, file: DatasetFile, order: Order, findings: Findings) -> None:
         self._groups = self.groups(file, order, findings)
-        self._key, self._lines = b"", iter(())  # type: tuple[bytes, Iterator[bytes]]
+        self._key, self._rows = b"", iter(())  # type: tuple[bytes, Iterator[Row]]
 
-    def of(self, key: bytes) -> Iterator[bytes]:
+    def of(self, key: bytes) -> Iterator[Row]:
         """The lines of the title with this key, which must come after the last one's."""
         while self._key < key:
-            self._key, self._lines = next(self._groups, (_END, iter(())))
-        return self._lines if self._key == key else iter(())
+            self._key, self._rows = next(self._groups, (_END, iter(())))
+        return self._rows if self._key == key else iter(())
 
     @staticmethod
-    def groups(file: DatasetFile, order: Order, findings: Findings) -> Iterator[tuple[bytes, Iterator[bytes]]]:
+    def groups(file: DatasetFile, order: Order, findings: Findings) -> Iterator[tuple[bytes, Iterator[Row]]]:
         """Title by title its key and its lines, which must be taken before the next title is asked for.
 
         Raises:
             DatasetImportStopped: the file is damaged, or not sorted.
         """
         last = b""
-        for name, lines in groupby(file.lines(), _first):
+        for name, rows in groupby(file.rows(), itemgetter(0)):
             digits = id_digits(name)
             if digits is None:
                 findings.broken_line(file.name, name, "no id of a title")
@@ -81,17 +83,13 @@ class Joined:
             if key <= last:
                 raise _unsorted(file.name, digits)
             last = key
-            yield key, lines
+            yield key, rows
 
 
 def id_digits(name: bytes) -> bytes | None:
     """The digits of an id such as tt0111161; None where it is none."""
     digits = name[2:]
     return digits if name[:2] == b"tt" and len(digits) in ID_DIGITS and digits.isdigit() else None
-
-
-def _first(line: bytes) -> bytes:
-    return line[: line.find(b"\t")]
 
 
 def _unsorted(name: str, digits: bytes) -> DatasetImportStopped:

@@ -3,7 +3,7 @@
 import mmap
 from collections.abc import Iterable
 
-from app.imdb_datasets.files import NAMES, DatasetFile
+from app.imdb_datasets.files import NAMES, DatasetFile, clean_text
 from app.imdb_datasets.findings import Findings
 from app.upstream.titles import MAX_NAME_LENGTH
 
@@ -29,27 +29,28 @@ class People:
             DatasetImportStopped: the file is damaged.
         """
         places, names, columns = self._places, self._names, len(NAMES.columns)
-        for line in file.lines():
-            person, *rest = line.split(b"\t")
-            number = _number(person)
-            if number is None or len(rest) != columns - 1:
+        for row in file.rows():
+            person, number = row[0], _number(row[0])
+            if number is None or len(row) != columns:
                 findings.broken_line(file.name, person, "a missing column" if number else "no id of a person")
                 continue
-            name = rest[0]
-            if not name.isascii() and not _is_text(name):
+            try:
+                name = clean_text(row[1])
+            except UnicodeDecodeError:
                 findings.broken_line(file.name, person, "no UTF-8")
-            elif name != rb"\N" and len(name) <= MAX_NAME_LENGTH:
+                continue
+            if 0 < len(name) <= MAX_NAME_LENGTH:
                 places[number] = len(names)
-                names += name + b"\n"
+                names += name.encode() + b"\n"
 
     def names(self, people: Iterable[bytes], most: int) -> list[str]:
         """The names of the first of these people, each once; whose name is not known is passed over."""
+        places, names = self._places, self._names
         found: dict[str, None] = {}
         for person in people:
             number = _number(person)
-            place = self._places[number] if number is not None else 0
-            if place:
-                found[self._names[place : self._names.index(b"\n", place)].decode()] = None
+            if number is not None and (place := places[number]):
+                found[names[place : names.index(b"\n", place)].decode()] = None
                 if len(found) == most:
                     break
         return list(found)
@@ -58,11 +59,3 @@ class People:
 def _number(person: bytes) -> int | None:
     digits = person[2:]
     return int(digits) if person[:2] == b"nm" and digits.isdigit() and len(digits) <= MOST_DIGITS else None
-
-
-def _is_text(name: bytes) -> bool:
-    try:
-        name.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -14,8 +14,9 @@ from app.imdb_datasets.titles import Title
 # An import that nobody has gone on with for so long is forgotten.
 FORGOTTEN_AFTER = "30 days"
 # What a GIN index has not sorted in yet, and the memory to sort it in: with PostgreSQL's own 4 MB each, half of the
-# time goes into that. A search reads through all of it, so it is not more.
-PENDING = "SET LOCAL gin_pending_list_limit = '16MB'; SET LOCAL work_mem = '64MB'"
+# time goes into that. A search reads through all of it, so it is not more. And the titles of a batch are neighbours in
+# the index of their ids: there they are to be looked up, whatever PostgreSQL believes of the size of a growing table.
+SETTINGS = "SET LOCAL gin_pending_list_limit = '16MB'; SET LOCAL work_mem = '64MB'; SET LOCAL random_page_cost = 1"
 STAGE = """
 CREATE TEMPORARY TABLE staged_titles (
     imdb_id text COLLATE "C", title text, folded_title text COLLATE "C", title_keys text[], year text, type text,
@@ -115,7 +116,7 @@ class ImdbImportRepository:
         """Write titles, each whole with its names and rating; how many of them were added, and changed."""
         await self._session.execute(text(STAGE))
         driver = await driver_connection(await self._session.connection())
-        await driver.execute(PENDING)
+        await driver.execute(SETTINGS)
         await driver.copy_records_to_table("staged_titles", records=titles, columns=Title._fields)
         added = await self._rows(text(ADD))
         # What was just added need not be compared with itself.

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from app.core.text import fold
 from app.imdb_datasets.choice import Choice
-from app.imdb_datasets.files import AKAS, BASICS, CREW, PRINCIPALS, RATINGS, Dataset, DatasetFile
+from app.imdb_datasets.files import AKAS, BASICS, CREW, PRINCIPALS, RATINGS, Dataset, DatasetFile, clean_text
 from app.imdb_datasets.findings import Findings
-from app.imdb_datasets.joining import Joined, Order
+from app.imdb_datasets.joining import Joined, Order, Row
 from app.imdb_datasets.people import People
 from app.movies.repository import FOLDED_TITLE_LENGTH
 from app.movies.title_keys import title_keys
@@ -24,13 +24,10 @@ BATCH = 5_000
 MOST_NAMES = 10
 # The best known films have a hundred, and most of those are one title spelt in a few ways.
 MOST_OTHER_TITLES = 30
-UNKNOWN = rb"\N"
 ACTING = {b"actor", b"actress", b"self"}
-# Nothing in a text, and PostgreSQL stores no NUL.
-_CONTROLS = bytes([*range(9), *range(11, 32), 127])
-_YEAR = re.compile("[0-9]{4}")
-_RATING = re.compile(r"[0-9](\.[0-9])?|10(\.0)?")
-_NUMBER = re.compile("[0-9]{1,9}")
+_YEAR = re.compile(b"[0-9]{4}")
+_RATING = re.compile(rb"[0-9](\.[0-9])?|10(\.0)?")
+_NUMBER = re.compile(b"[0-9]{1,9}")
 
 
 class Title(NamedTuple):
@@ -64,8 +61,8 @@ class Batch:
 @dataclass(frozen=True)
 class _Candidate:
     key: bytes
-    fields: list[bytes]
-    rating: list[bytes] | None
+    fields: Row
+    rating: Row | None
 
 
 class Titles:
@@ -112,10 +109,10 @@ class Titles:
 
     def _candidates(self) -> Iterator[_Candidate]:
         types, left_out = self._types, self._findings.left_out
-        for key, lines in self._titles:
-            fields = self._split(BASICS, next(lines))
+        for key, rows in self._titles:
+            fields = next(rows)
             self._findings.read += 1
-            if fields is None:
+            if not self._is_whole(BASICS, fields):
                 continue
             if fields[1] not in types:
                 left_out["of another kind"] += 1
@@ -128,41 +125,39 @@ class Titles:
             else:
                 yield _Candidate(key, fields, rating)
 
-    def _rating(self, key: bytes) -> list[bytes] | None:
+    def _rating(self, key: bytes) -> Row | None:
         for fields in self._rows(RATINGS, key):
-            if _RATING.fullmatch(fields[1].decode("latin-1")) and _NUMBER.fullmatch(fields[2].decode("latin-1")):
+            if _RATING.fullmatch(fields[1]) and _NUMBER.fullmatch(fields[2]):
                 return fields
             self._findings.broken_line(RATINGS.name, fields[0], "no rating")
         return None
 
     def _title(self, candidate: _Candidate) -> Title | None:
         """The title of a candidate; None, and noted, where it cannot be kept."""
-        fields = [field.translate(None, _CONTROLS) for field in candidate.fields]
+        fields = candidate.fields
         try:
-            imdb_id, _, title, original, _, start, end, minutes, genres = (field.decode() for field in fields)
+            title, original, genres = clean_text(fields[2]), clean_text(fields[3]), clean_text(fields[8])
         except UnicodeDecodeError:
             self._findings.broken_line(BASICS.name, fields[0], "no UTF-8")
             return None
-        title, original = " ".join(title.split()), " ".join(original.split())
-        if not title or title == r"\N" or len(title) > MAX_TITLE_LENGTH:
+        if not title or len(title) > MAX_TITLE_LENGTH:
             self._findings.left_out["without a title that can be kept"] += 1
             return None
         ours = self._types[fields[1]]
-        folded_title = fold(title)[:FOLDED_TITLE_LENGTH]
-        others = self._others(candidate.key, folded_title, original)
+        others = self._others(candidate.key, title, original)
         directors, writers = self._crew(candidate.key)
         rating = candidate.rating
         return Title(
-            imdb_id=imdb_id,
+            imdb_id=fields[0].decode(),
             title=title,
-            folded_title=folded_title,
+            folded_title=_folded(title),
             title_keys=title_keys(title),
-            year=_years(start, end, is_series=ours == "series"),
+            year=_years(fields[5], fields[6], is_series=ours == "series"),
             type=ours,
-            runtime=f"{int(minutes)} min" if _NUMBER.fullmatch(minutes) else None,
+            runtime=f"{int(fields[7])} min" if _NUMBER.fullmatch(fields[7]) else None,
             imdb_rating=_decimal(rating[1]) if rating else None,
             imdb_votes=int(rating[2]) if rating else None,
-            genres=[] if genres == r"\N" else genres.split(","),
+            genres=genres.split(",") if genres else [],
             directors=directors,
             writers=writers,
             actors=self._actors(candidate.key),
@@ -186,47 +181,52 @@ class Titles:
         ]
         return self._people.names((person for _, person in sorted(billed)), MOST_NAMES)
 
-    def _others(self, key: bytes, folded_title: str, original: str) -> dict[str, str]:
-        """What the title is called elsewhere, by the folded form; the original title first."""
+    def _others(self, key: bytes, title: str, original: str) -> dict[str, str]:
+        """What a title is called elsewhere, by the folded form; the original title first."""
         others: dict[str, str] = {}
-        for title in [original, *(_text(fields[2]) for fields in self._rows(AKAS, key))]:
-            folded = fold(title)[:FOLDED_TITLE_LENGTH]
-            if folded != folded_title and title not in {"", r"\N"} and len(title) <= MAX_TITLE_LENGTH:
-                others.setdefault(folded, title)
-                if len(others) == MOST_OTHER_TITLES:
-                    break
+        for other in (original, *self._elsewhere(key)):
+            # Most are the title itself, which need not be folded once more.
+            if other and other != title and len(other) <= MAX_TITLE_LENGTH and len(others) < MOST_OTHER_TITLES:
+                others.setdefault(_folded(other), other)
+        if others:
+            others.pop(_folded(title), None)
         return others
 
-    def _rows(self, dataset: Dataset, key: bytes) -> Iterator[list[bytes]]:
+    def _elsewhere(self, key: bytes) -> Iterator[str]:
+        for row in self._rows(AKAS, key):
+            try:
+                yield clean_text(row[2])
+            except UnicodeDecodeError:
+                self._findings.broken_line(AKAS.name, row[0], "no UTF-8")
+
+    def _rows(self, dataset: Dataset, key: bytes) -> list[Row]:
         """The values of a title's lines in a file."""
-        if joined := self._joined.get(dataset):
-            for line in joined.of(key):
-                if fields := self._split(dataset, line):
-                    yield fields
+        if dataset not in self._joined:
+            return []
+        columns, rows = len(dataset.columns), list(self._joined[dataset].of(key))
+        whole = [row for row in rows if len(row) == columns]
+        for row in rows if len(whole) < len(rows) else ():
+            self._is_whole(dataset, row)
+        return whole
 
-    def _split(self, dataset: Dataset, line: bytes) -> list[bytes] | None:
-        fields = line.rstrip(b"\n").split(b"\t")
-        if len(fields) == len(dataset.columns):
-            return fields
-        self._findings.broken_line(dataset.name, fields[0], f"{len(fields)} columns")
-        return None
-
-
-def _text(value: bytes) -> str:
-    """A text in which what is no UTF-8 makes it no text at all."""
-    try:
-        return " ".join(value.translate(None, _CONTROLS).decode().split())
-    except UnicodeDecodeError:
-        return ""
+    def _is_whole(self, dataset: Dataset, row: Row) -> bool:
+        if len(row) == len(dataset.columns):
+            return True
+        self._findings.broken_line(dataset.name, row[0], f"{len(row)} columns")
+        return False
 
 
-def _years(start: str, end: str, *, is_series: bool) -> str | None:
+def _folded(title: str) -> str:
+    return fold(title)[:FOLDED_TITLE_LENGTH]
+
+
+def _years(start: bytes, end: bytes, *, is_series: bool) -> str | None:
     """The years as OMDb writes them: "2010"; of a series "2008–2013", and "2023–" where it goes on."""  # noqa: RUF002
     if not _YEAR.fullmatch(start):
         return None
     if not is_series or end == start:
-        return start
-    return f"{start}–{end if _YEAR.fullmatch(end) else ''}"  # noqa: RUF001 - an en dash
+        return start.decode()
+    return f"{start.decode()}–{end.decode() if _YEAR.fullmatch(end) else ''}"  # noqa: RUF001 - an en dash
 
 
 @lru_cache
