@@ -47,7 +47,7 @@ GENRES = [
 CATEGORIES = ["actor"] * 4 + ["actress"] * 3 + ["self", "director", "writer", "producer", "cinematographer", "editor"]
 SYLLABLES = [
     *("ba", "de", "fi", "go", "hu", "ka", "le", "mi", "no", "pu", "ra", "se", "ti", "vo", "wa", "ya", "zo"),
-    *("chi", "sta", "bra", "lé", "ñu", "ter", "man", "son"),
+    *("chi", "sta", "bra", "lon", "nu", "ter", "man", "son"),
 ]
 SHAPES = [
     "{0}",
@@ -77,6 +77,7 @@ def write_datasets(
     """
     random = Random(seed)
     words = ["".join(random.choices(SYLLABLES, k=2 + n % 3)).capitalize() for n in range(20_000)]
+    words[::25] = [word.replace("a", "á").replace("o", "ö") for word in words[::25]]
     _write_names(folder, random, words, people)
     with ExitStack() as stack:
         wanted = [BASICS, RATINGS, CREW, PRINCIPALS] + ([AKAS] if akas else [])

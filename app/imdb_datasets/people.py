@@ -50,7 +50,7 @@ class People:
         for person in people:
             number = _number(person)
             if number is not None and (place := places[number]):
-                found[names[place : names.index(b"\n", place)].decode()] = None
+                found[names[place : names.index(10, place)].decode()] = None
                 if len(found) == most:
                     break
         return list(found)

@@ -25,6 +25,8 @@ _INITIALS = re.compile(r"\b[A-Z]{2,3}\b(?!\.)")
 _OTHER_AND = re.compile(r"\s(?:and|[&+])\s", re.IGNORECASE)
 # The scripts from Devanagari to Myanmar write vowels with marks, which count as no letters.
 _WORD = re.compile("(?:[^\\W_]|[\u0900-\u109f])+")
+# Most titles are: nothing is to be cut from them, and nothing in them but words to be written otherwise.
+_PLAIN = re.compile("[A-Za-z0-9 ]*")
 _BETWEEN_PIECES = re.compile(rf"(?:,?\s+or\s*)?(?::(?=\s)|;|[()\[\]])|\s{_DASH}+\s|,\s+or\s+", re.IGNORECASE)
 _NO_TEXT = re.compile("[\x00-\x1f\x7f\ufffd\ud800-\udfff]+")
 
@@ -54,17 +56,25 @@ def title_key(title: str) -> str:
     >>> title_key("Lord of the Rings, The - The 2 Towers")
     'lordofrings2towers'
     """
-    text = fold(_clean(title)).translate(_LETTERS).replace(".", "")
-    text = _FIRST_ARTICLE.sub("", _MOVED_ARTICLE.sub("", text), count=1)
-    words = _WORD.findall(re.sub(_APOSTROPHE, "", _AND.sub(" and ", text)))
+    words = _words(_clean(title))
     # No title begins with a Roman numeral: "V for Vendetta", "X-Men".
     numbered = words[:1] + [_ROMAN.get(word, word) for word in words[1:]]
     key = "".join(_WORDS.get(word, word) for word in numbered)
     return (key or "".join(fold(_clean(title)).split()))[:KEY_LENGTH]
 
 
+def _words(text: str) -> list[str]:
+    if _PLAIN.fullmatch(text):
+        return _FIRST_ARTICLE.sub("", text.lower(), count=1).split()
+    text = fold(text).translate(_LETTERS).replace(".", "")
+    text = _FIRST_ARTICLE.sub("", _MOVED_ARTICLE.sub("", text), count=1)
+    return _WORD.findall(re.sub(_APOSTROPHE, "", _AND.sub(" and ", text)))
+
+
 def title_keys(title: str) -> list[str]:
     """The key of the whole title, and those of what is left when subtitles, or what comes before them, are cut."""
+    if _PLAIN.fullmatch(title):
+        return [title_key(title)]
     pieces = _pieces(title)
     endings = [" ".join(pieces[n:]) for n in range(1, len(pieces))]
     keys = [title_key(title), *_beginnings(pieces), *map(title_key, endings)]
