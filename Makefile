@@ -25,6 +25,7 @@ workers := -n 3 --dist loadfile
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run test coverage check lint format fuzz audit bench-bad-days bench-overload bench-memory bench-processes bench-resolve \
+	bench-import-django bench-import-imdb \
 	migrate load-minimal-data start stop restart logs requirements setup
 
 help: ## List the targets
@@ -75,6 +76,14 @@ bench-resolve: ## Measure how many titles resolve to the right film (REAL_DATA_D
 bench-memory: ## Watch a worker's memory over 100,000 requests, and write docs/reliability.md
 	@$(setup) dev
 	@exec $(tool) -m bench.memory docs/reliability.md
+
+bench-import-django: ## Move 100,000 movies over from a Django service, and tell how long it takes
+	@$(setup) dev
+	@exec $(tool) -m bench.import_django
+
+bench-import-imdb: ## Load a million titles, then twelve million lines, of IMDb's format, and write docs/imdb.md
+	@$(setup) dev
+	@exec $(tool) -m bench.import_imdb docs/imdb.md
 
 lint: ## Check formatting and style only
 	@$(setup) dev

@@ -13,9 +13,14 @@ EVERY_SECONDS = 10.0
 
 
 class Lines:
-    """For logs: a line when a step begins, and every ten seconds."""
+    """For logs: a line when a step begins, and one now and then.
 
-    def __init__(self) -> None:
+    Args:
+        every: how many seconds apart.
+    """
+
+    def __init__(self, every: float = EVERY_SECONDS) -> None:
+        self._every = every
         self._step, self._began, self._said = "", 0.0, 0.0
 
     def show(self, step: str, position: int, size: int, titles: int = 0) -> None:
@@ -24,7 +29,7 @@ class Lines:
         is_new = step != self._step
         if is_new:
             self._step, self._began = step, now
-        if is_new or now - self._said >= EVERY_SECONDS:
+        if is_new or now - self._said >= self._every:
             self._said = now
             log.info("reading", step=step, **_figures(now - self._began, position, size, titles))
 

@@ -7,6 +7,7 @@ special. All but the names are sorted by title.
 import gzip
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from operator import methodcaller
@@ -70,11 +71,11 @@ class DatasetFile:
         self.size = self._path.stat().st_size
         self._unpacked = gzip.GzipFile(fileobj=self._raw)
         self._lines = self._read()
-        heading = next(self._lines, b"").decode(errors="replace").split("\t")
-        if heading != list(dataset.columns):
+        try:
+            self._check_heading(dataset)
+        except DatasetImportStopped:
             self.close()
-            expected = ", ".join(dataset.columns)
-            raise DatasetImportStopped(f"{self.name} has other columns than it should have: {expected}")
+            raise
 
     @property
     def position(self) -> int:
@@ -88,6 +89,11 @@ class DatasetFile:
             DatasetImportStopped: the file is damaged.
         """
         return map(_SPLIT, self._lines)
+
+    def _check_heading(self, dataset: Dataset) -> None:
+        if next(self._lines, b"").decode(errors="replace").split("\t") != list(dataset.columns):
+            expected = ", ".join(dataset.columns)
+            raise DatasetImportStopped(f"{self.name} has other columns than it should have: {expected}")
 
     def _read(self) -> Iterator[bytes]:
         rest = b""
@@ -108,8 +114,9 @@ class DatasetFile:
         self._raw.close()
 
 
-def open_datasets(folder: Path) -> dict[Dataset, DatasetFile]:
-    """The files of a folder, those that must be there and those that are.
+@contextmanager
+def open_datasets(folder: Path) -> Iterator[dict[Dataset, DatasetFile]]:
+    """The files of a folder, those that must be there and those that are, open for as long as the block runs.
 
     Raises:
         DatasetImportStopped: one is missing or is none of IMDb's.
@@ -117,7 +124,8 @@ def open_datasets(folder: Path) -> dict[Dataset, DatasetFile]:
     if not folder.is_dir():
         raise DatasetImportStopped(f"{folder} is no folder")
     wanted = [dataset for dataset in DATASETS if dataset.is_required or (folder / dataset.name).exists()]
-    return {dataset: DatasetFile(folder, dataset) for dataset in wanted}
+    with ExitStack() as stack:
+        yield {dataset: stack.enter_context(closing(DatasetFile(folder, dataset))) for dataset in wanted}
 
 
 def clean_text(value: bytes) -> str:

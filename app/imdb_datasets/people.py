@@ -32,7 +32,9 @@ class People:
         for row in file.rows():
             person, number = row[0], _number(row[0])
             if number is None or len(row) != columns:
-                findings.broken_line(file.name, person, "a missing column" if number else "no id of a person")
+                findings.broken_line(
+                    file.name, person, "no id of a person" if number is None else f"{len(row)} columns"
+                )
                 continue
             try:
                 name = clean_text(row[1])

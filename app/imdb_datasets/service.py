@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -66,12 +66,8 @@ class DatasetImport:
         async with self._database.reading() as session:
             if not await is_migrated(session):
                 raise DatasetImportStopped("the database is not migrated: run `movie-finder migrate` first")
-        files = open_datasets(self._folder)
-        try:
+        with open_datasets(self._folder) as files:
             return await _explained(self._run(files, restart=restart))
-        finally:
-            for file in files.values():
-                file.close()
 
     async def _run(self, files: dict[Dataset, DatasetFile], *, restart: bool) -> Report:
         key = identity(self._folder, self._choice, BATCH)
@@ -86,7 +82,8 @@ class DatasetImport:
         people = People()
         async with self._watched("names", files[NAMES]):
             await asyncio.to_thread(people.read, files[NAMES], self._findings)
-        order = await asyncio.to_thread(order_of, DatasetFile(self._folder, RATINGS))
+        with closing(DatasetFile(self._folder, RATINGS)) as ratings:
+            order = await asyncio.to_thread(order_of, ratings)
         titles = Titles(files, order, people, self._choice, self._findings)
         async with self._watched("titles", files[BASICS]):
             await self._write(key, titles.batches(done))
@@ -155,4 +152,4 @@ async def _explained(work: Awaitable[T]) -> T:
         reason: object = getattr(error.orig, "__cause__", None) or error.orig
     except (DatabaseUnavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         reason = error
-    raise DatasetImportStopped(f"the database failed: {reason}. {ADVICE}")
+    raise DatasetImportStopped(f"the database failed: {str(reason).rstrip('.')}. {ADVICE}")
