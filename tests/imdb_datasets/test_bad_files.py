@@ -116,6 +116,6 @@ async def test_broken_lines_are_passed_over_and_told(files: Files, catalogue: Ca
         "  name.basics.tsv.gz: 3; the first is that of 'nm0000001': 2 columns",
         "  title.basics.tsv.gz: 4; the first is that of '': no id of a title",
         "  title.ratings.tsv.gz: 2; the first is that of 'tt0000005': no rating",
-        "  title.crew.tsv.gz: 1; the first is that of 'tt0000005': 2 columns",
         "  title.akas.tsv.gz: 1; the first is that of 'tt0000005': no UTF-8",
+        "  title.crew.tsv.gz: 1; the first is that of 'tt0000005': 2 columns",
     ]

@@ -19,8 +19,13 @@ def run(files: Files, url: URL, *options: str, **environment: str) -> tuple[int,
     """The command's exit status, what it printed, and what it said beside that."""
     address = url.render_as_string(hide_password=False)
     done = in_this_process(
-        *(files.folder, "import-imdb", str(files.folder), *options),
-        **{"SECRET_KEY": SECRET_KEY, "DATABASE_URL": address, **environment},
+        files.folder,
+        "import-imdb",
+        str(files.folder),
+        *options,
+        SECRET_KEY=SECRET_KEY,
+        DATABASE_URL=address,
+        **environment,
     )
     return done.returncode, done.stdout, done.stderr
 
