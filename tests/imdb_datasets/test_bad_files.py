@@ -96,7 +96,7 @@ async def test_broken_lines_are_passed_over_and_told(files: Files, catalogue: Ca
         title("tt0000006", "Twice"),
         title("tt0000006", "Twice over"),
     )
-    files.write(RATINGS, ["tt0000005", "eleven", "12"], ["tt0000006", "9.9", "many"])
+    files.write(RATINGS, ["nothing"], ["tt0000005", "eleven", "12"], ["tt0000006", "9.9", "many"])
     files.write(CREW, ["tt0000005", "nm0000001"])
     files.write(PRINCIPALS, ["tt0000005", "first", "nm0000001", "actor", N, N])
     files.write(AKAS, b"\t".join([b"tt0000005", b"1", b"\xe9", *[b""] * 5]))
@@ -115,7 +115,7 @@ async def test_broken_lines_are_passed_over_and_told(files: Files, catalogue: Ca
         "Broken lines, passed over:",
         "  name.basics.tsv.gz: 3; the first is that of 'nm0000001': 2 columns",
         "  title.basics.tsv.gz: 4; the first is that of '': no id of a title",
-        "  title.ratings.tsv.gz: 2; the first is that of 'tt0000005': no rating",
+        "  title.ratings.tsv.gz: 3; the first is that of 'nothing': no id of a title",
         "  title.akas.tsv.gz: 1; the first is that of 'tt0000005': no UTF-8",
         "  title.crew.tsv.gz: 1; the first is that of 'tt0000005': 2 columns",
     ]
