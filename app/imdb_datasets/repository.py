@@ -14,10 +14,16 @@ from app.imdb_datasets.titles import Title
 WRITTEN = ("movies", "movie_counts", "genres", "movie_genres", "movie_totals", "alternative_titles")
 # An import that nobody has gone on with for so long is forgotten.
 FORGOTTEN_AFTER = "30 days"
-# What a GIN index has not sorted in yet, and the memory to sort it in: with PostgreSQL's own 4 MB each, half of the
-# time goes into that. A search reads through all of it, so it is not more. And the titles of a batch are neighbours in
-# the index of their ids: there they are to be looked up, whatever PostgreSQL believes of the size of a growing table.
-SETTINGS = "SET LOCAL gin_pending_list_limit = '16MB'; SET LOCAL work_mem = '64MB'; SET LOCAL random_page_cost = 1"
+SETTINGS = """
+-- What GIN indexes put off, and the memory to sort it in: with PostgreSQL's own 4 MB each, half of the time goes into
+-- that. A search reads through all of it, so it is not more.
+SET LOCAL gin_pending_list_limit = '32MB'; SET LOCAL work_mem = '128MB';
+-- The titles of a batch are neighbours in the index of their ids: there they are to be looked up, whatever PostgreSQL
+-- believes of the size of a growing table.
+SET LOCAL random_page_cost = 1;
+-- A batch that a power cut takes away is written again: what is written and that it is are one transaction.
+SET LOCAL synchronous_commit = off
+"""
 STAGE = """
 CREATE TEMPORARY TABLE staged_titles (
     imdb_id text COLLATE "C", title text, folded_title text COLLATE "C", title_keys text[], year text, type text,
