@@ -24,7 +24,7 @@ workers := -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test coverage check lint format fuzz audit bench-bad-days bench-overload bench-memory bench-processes bench-resolve \
+.PHONY: help run test coverage check lint format fuzz audit bench bench-bad-days bench-overload bench-memory bench-processes bench-resolve \
 	bench-import-django bench-import-imdb \
 	migrate load-minimal-data start stop restart logs requirements setup
 
@@ -64,6 +64,10 @@ bench-bad-days: ## Let PostgreSQL, Redis, OMDb and the service itself fail, and 
 bench-overload: ## Ask more of the service than it can do, and write docs/reliability.md
 	@$(setup) dev
 	@exec $(tool) -m bench.overload docs/reliability.md
+
+bench: ## Measure every read at every size, beside a bare server, and write docs/performance.md (wrk; an hour)
+	@$(setup) dev
+	@exec $(tool) -m bench.performance docs/performance.md $(ARGS)
 
 bench-processes: ## Run four processes behind nginx, and write docs/many-processes.md
 	@$(setup) dev

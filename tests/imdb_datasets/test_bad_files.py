@@ -34,6 +34,7 @@ async def test_a_folder_that_is_none_is_named(files: Files, catalogue: Catalogue
         (b"", "title.ratings.tsv.gz has other columns"),
         (gzip.compress(b"tconst\taverageRating\tnumVotes\n" * 9)[:-9], "title.ratings.tsv.gz ends too early: fetch it"),
     ],
+    ids=["plain text", "other columns", "other line ends", "no text", "nothing", "cut"],
 )
 async def test_what_is_none_of_imdb_s_files_is_refused(
     files: Files, catalogue: Catalogue, content: bytes, said: str
