@@ -16,8 +16,8 @@ WRITTEN = ("movies", "movie_counts", "genres", "movie_genres", "movie_totals", "
 FORGOTTEN_AFTER = "30 days"
 SETTINGS = """
 -- What GIN indexes put off, and the memory to sort it in: with PostgreSQL's own 4 MB each, half of the time goes into
--- that. A search reads through all of it, so it is not more.
-SET LOCAL gin_pending_list_limit = '32MB'; SET LOCAL work_mem = '128MB';
+-- that. With more, sorting takes what is saved, and a search reads through all of it.
+SET LOCAL gin_pending_list_limit = '16MB'; SET LOCAL work_mem = '64MB';
 -- The titles of a batch are neighbours in the index of their ids: there they are to be looked up, whatever PostgreSQL
 -- believes of the size of a growing table.
 SET LOCAL random_page_cost = 1;
