@@ -20,13 +20,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import asyncpg
+from alembic import command
 from sqlalchemy import URL, make_url
 
 from app.core.embedded_postgres import embedded_postgres
 from bench.catalogues import Size, dsn, fill
 from bench.report import write_section
 from tests.accounts import claims, signed
-from tests.conftest import ROOT, SECRET_KEY, open_folder
+from tests.conftest import ROOT, SECRET_KEY, alembic, open_folder
 from tests.processes import free_port, running
 
 SIZES = (1_000, 100_000, 1_000_000)
@@ -224,6 +225,7 @@ async def databases(url: URL, sizes: list[int]) -> dict[int, URL]:
         if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", urls[size].database):
             await connection.execute(f'CREATE DATABASE "{urls[size].database}"')
             await fill(urls[size], Size(size))
+        await asyncio.to_thread(alembic, urls[size], command.upgrade, "head")  # of one that was kept
     await connection.close()
     return urls
 
