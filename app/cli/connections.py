@@ -8,7 +8,6 @@ What stands in front mostly sees to that, but not everywhere is something in fro
 import asyncio
 from typing import ClassVar
 
-from httptools import HttpParserCallbackError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 # nginx takes 32 KB of head by default, browsers send up to 2 KB. What comes along with the head's beginning, in one
@@ -23,10 +22,6 @@ HEAD_SECONDS = 10.0
 BODY_SECONDS = 60.0
 # In which 48 KB of an answer, what is left of it at the end, must have been taken.
 TAKING_SECONDS = 20.0
-
-
-class TooManyHeadersError(ValueError):
-    """A head, or what follows a body in chunks, has more fields than any client sends."""
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -57,10 +52,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._piece = len(data)
-        try:
-            super().data_received(data)
-        except HttpParserCallbackError:  # of a method below, or of uvicorn's own
-            self.send_400_response("Invalid HTTP request received.")
+        super().data_received(data)
         self._unfinished += self._piece
         if self._in_head and self._unfinished > MOST_HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The head of the request is too large.")
@@ -74,17 +66,24 @@ class BoundedConnection(HttpToolsProtocol):
         self._in_head, self._unfinished = True, -self._piece
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if len(self.headers) >= MOST_HEADERS:
-            raise TooManyHeadersError
-        super().on_header(name, value)
+        if len(self.headers) < MOST_HEADERS:
+            super().on_header(name, value)
+        elif not self.transport.is_closing():
+            self.send_400_response("The request has too many headers.")
 
     def on_headers_complete(self) -> None:
         self._in_head, self._in_body, self._unfinished = False, True, -self._piece
-        super().on_headers_complete()
+        if not self.transport.is_closing():
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self.transport.is_closing():
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._in_head = self._in_body = False
-        super().on_message_complete()
+        if not self.transport.is_closing():
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

@@ -55,6 +55,6 @@ class Protocol(BoundedConnection):
             and self.parser.get_http_version() == "1.1"
             and self.url not in EXEMPT
             and getattr(self.cycle, "response_complete", True)
-            and not self.flow.write_paused
+            and not (self.flow.write_paused or self.transport.is_closing())
             and TOLD_MORE.isdisjoint(name for name, _ in self.headers)
         )
