@@ -106,6 +106,11 @@ class Plans:
             found.append(list(nodes(root["Plan"])))
         return found
 
+    async def ids(self, offset: int, ordering: str) -> tuple[list[int], int]:
+        """The ids on a page, and the total."""
+        movies, total = await self._catalogue.page(MovieQuery(ordering=ordering), 12, offset, None)
+        return [json.loads(movie)["id"] for movie in movies], total
+
 
 @pytest.fixture(scope="module")
 async def plans(administrator: AsyncEngine, migrated: str) -> AsyncIterator[Plans]:
@@ -138,11 +143,25 @@ async def test_every_ordering_reads_an_index_alone_from_the_nearer_end_and_sorts
     plans: Plans, field: str
 ) -> None:
     for ordering in (field, f"-{field}"):
-        for offset in (0, 60, MANY - 100):
+        for offset in (0, 60, 5_000, MANY - 100):
             page = (await plans.of(offset=offset, ordering=ordering))[-1]
             assert choosing(page) == {"Limit", "Index Only Scan"}, (ordering, offset)
             scanned = {node["Relation Name"] for node in page if node["Node Type"] == "Seq Scan"}
             assert scanned <= {"movie_totals"}, (ordering, offset)
+
+
+COLUMNS = {"title": "folded_title", "genre": "genres[1]", "year": "first_year"}
+
+
+@pytest.mark.parametrize("field", MOVIE_ORDERINGS)
+async def test_a_page_is_the_same_from_whichever_end_it_is_read(plans: Plans, field: str) -> None:
+    for sign, direction in (("", "ASC"), ("-", "DESC")):
+        for offset in (5_000, 15_000, MANY - 5, MANY):
+            order = f"{COLUMNS.get(field, field)} {direction} NULLS LAST, id {direction} LIMIT 12 OFFSET {offset}"
+            rows = await plans.connection.execute(
+                text(f"SELECT id FROM movies JOIN movie_counts ON movie_id = id ORDER BY {order}")
+            )
+            assert await plans.ids(offset, f"{sign}{field}") == (rows.scalars().all(), MANY), (sign, offset)
 
 
 async def test_the_default_order_reads_an_index(plans: Plans) -> None:
