@@ -1,6 +1,7 @@
 """The service as people run it: a process of its own, on a port of its own, in a folder of its own."""
 
 import io
+import logging
 import os
 import shutil
 import signal
@@ -104,6 +105,8 @@ def in_this_process(folder: Path, *arguments: str, **environment: str) -> subpro
     command = ["movie-finder", *arguments]
     status: object = 0
     handler = signal.getsignal(signal.SIGTERM)
+    log = logging.getLogger()
+    log_handlers, log_level = list(log.handlers), log.level
     # All of the environment is put back: a command writes there what it has made up for the settings.
     with (
         redirect_stdout(printed),
@@ -118,6 +121,8 @@ def in_this_process(folder: Path, *arguments: str, **environment: str) -> subpro
             status = end.code or 0
         finally:
             signal.signal(signal.SIGTERM, handler)
+            log.handlers[:] = log_handlers
+            log.setLevel(log_level)
     if isinstance(status, str):  # as the interpreter has it
         said.write(f"{status}\n")
     return subprocess.CompletedProcess(
