@@ -11,7 +11,8 @@ import httpx
 from sqlalchemy import delete
 
 from app.auth.models import User
-from app.core.database import Database, WriteConflict
+from app.core.database import Database
+from app.core.database_errors import WriteConflict
 from app.movies.models import Movie
 from app.movies.repository import MovieRepository
 from app.upstream.titles import parse_title

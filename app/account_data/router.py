@@ -9,7 +9,7 @@ from app.account_data.service import AccountData, RecentLoginRequired
 from app.auth.caller import RequiredCaller
 from app.auth.problems import InvalidToken, Unauthorized, WrongPassword
 from app.auth.throttles import Throttling
-from app.core.database import DatabaseUnavailable, QueryTooSlow
+from app.core.database_errors import DatabaseUnavailable, QueryTooSlow
 from app.core.problems import BodyTooLarge, FieldError, InvalidInput, UnsupportedMediaType, responses
 from app.core.throttling import Throttled
 

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.admin.repository import TierAdministrationRepository, UserAdministrationRepository
 from app.auth.passwords import Passwords
 from app.auth.repository import OneTimeTokenRepository, UserRepository
-from app.core.database import Database, naming_violations
+from app.core.database import Database
+from app.core.database_errors import naming_violations
 
 ADMINISTRATORS_TIER = "admin"
 log = structlog.stdlib.get_logger(__name__)

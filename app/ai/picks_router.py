@@ -8,7 +8,7 @@ from app.ai.recommendations import Recommendations
 from app.ai.top import TopMovies
 from app.auth.caller import RequiredCaller
 from app.auth.problems import InvalidToken, Unauthorized
-from app.core.database import DatabaseUnavailable, QueryTooSlow, WriteConflict
+from app.core.database_errors import DatabaseUnavailable, QueryTooSlow, WriteConflict
 from app.core.problems import responses
 from app.movies.schemas import Movie
 

@@ -17,7 +17,7 @@ from app.ai.throttles import count_ai_search
 from app.auth.caller import RequiredCaller
 from app.auth.problems import InvalidToken, Unauthorized
 from app.core import throttling
-from app.core.database import DatabaseUnavailable, QueryTooSlow, WriteConflict
+from app.core.database_errors import DatabaseUnavailable, QueryTooSlow, WriteConflict
 from app.core.fingerprint import UserAgentRequired
 from app.core.problems import (
     BodyTooLarge,

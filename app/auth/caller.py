@@ -5,14 +5,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
-from sqlalchemy import bindparam, select
 
-from app.auth.models import User
 from app.auth.problems import InvalidToken, Unauthorized
-from app.auth.repository import UserRepository, UserRow
+from app.auth.repository import UserRepository, UserRow, session_version
 from app.auth.tokens import Claims, InvalidTokenError, TokenIssuer
 from app.core.database import Database
-from app.core.driver_statement import DriverStatement
 from app.core.request_record import request_record
 
 
@@ -36,10 +33,6 @@ class Caller:
 
 # The scheme of the documentation's Authorize button; the header is read below.
 _SCHEME = OAuth2PasswordBearer(tokenUrl="/token/", auto_error=False, description="Your email address and password.")
-
-
-# Of a session, what is checked at every request.
-_SESSION = DriverStatement.of(select(User.is_active, User.session_version).where(User.id == bindparam("id")))
 
 
 async def optional_caller(request: Request, _documented: Annotated[str | None, Depends(_SCHEME)]) -> Caller | None:
@@ -70,8 +63,7 @@ async def find_viewer(request: Request) -> int | None:
     if claims is None:
         return None
     database: Database = request.state.database
-    rows = await database.fetch(_SESSION, id=claims.user_id)
-    if not rows or not rows[0]["is_active"] or rows[0]["session_version"] != claims.session_version:
+    if await session_version(database, claims.user_id) != claims.session_version:
         raise InvalidToken
     _note(claims.user_id)
     return claims.user_id

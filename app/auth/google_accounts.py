@@ -7,7 +7,7 @@ from app.auth.mails import MAIL_TASK, VERIFY_EMAIL, MailPayload
 from app.auth.problems import AccountExists, OAuthFailed
 from app.auth.repository import OneTimeTokenRepository, UserRepository, UserRow
 from app.auth.schemas import Email
-from app.core.database import WriteConflict
+from app.core.database_errors import WriteConflict
 from app.core.jobs import enqueue
 from app.upstream.google import GoogleIdentity
 

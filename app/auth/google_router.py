@@ -10,7 +10,7 @@ from app.auth.google_state import LOGIN_AGE, cookie_name
 from app.auth.problems import AccountExists, GoogleNotConfigured, GoogleUnavailable, InvalidOAuthCode, OAuthFailed
 from app.auth.routing import WithTokens
 from app.auth.schemas import OAuthCode, TokenPair
-from app.core.database import DatabaseUnavailable, QueryTooSlow, WriteConflict
+from app.core.database_errors import DatabaseUnavailable, QueryTooSlow, WriteConflict
 from app.core.http import refuse_repeated_parameters
 from app.core.problems import (
     BodyTooLarge,

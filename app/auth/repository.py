@@ -9,11 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import Row, Select, delete, func, select, update
+from sqlalchemy import Row, Select, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth.models import AccountTier, OneTimeToken, TokenFamily, User
+from app.core.database import Database
+from app.core.driver_statement import DriverStatement
 
 UserRow = Row[Any]
 
@@ -41,6 +43,17 @@ def _users() -> Select[*tuple[Any, ...]]:
         AccountTier.daily_ai_search_limit,
         AccountTier.throttle_exempt,
     ).join(AccountTier, AccountTier.id == User.account_tier_id)
+
+
+_SESSION_VERSION = DriverStatement.of(
+    select(User.session_version).where(User.id == bindparam("id"), User.is_active.is_(True))
+)
+
+
+async def session_version(database: Database, user_id: int) -> int | None:
+    """The session version of an active account; None where there is no such account. Asked for at every request."""
+    rows = await database.fetch(_SESSION_VERSION, id=user_id)
+    return rows[0]["session_version"] if rows else None
 
 
 class UserRepository:

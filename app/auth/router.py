@@ -17,7 +17,7 @@ from app.auth.schemas import (
     TokenPair,
 )
 from app.auth.throttles import Throttling
-from app.core.database import DatabaseUnavailable, QueryTooSlow
+from app.core.database_errors import DatabaseUnavailable, QueryTooSlow
 from app.core.problems import responses
 from app.core.throttling import Throttled
 

@@ -10,7 +10,7 @@ from app.auth.problems import InvalidCredentials, InvalidToken, TokenReused, Tok
 from app.auth.routing import Service, WithTokens, refusals
 from app.auth.schemas import Credentials, OAuthTokenPair, PasswordGrant, Refresh, TokenPair
 from app.auth.throttles import Throttling
-from app.core.database import DatabaseUnavailable, QueryTooSlow
+from app.core.database_errors import DatabaseUnavailable, QueryTooSlow
 from app.core.problems import FieldError, InvalidInput, UnsupportedMediaType, responses
 from app.core.throttling import Throttled
 

@@ -40,7 +40,7 @@ class BoundedConnection(HttpToolsProtocol):
     _sends_body = False
     _taking: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
         self._sending = self.loop.call_later(self.head_seconds, self._give_up)
 

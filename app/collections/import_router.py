@@ -9,7 +9,7 @@ from app.auth.caller import OptionalCaller, RequiredCaller
 from app.auth.problems import InvalidToken, Unauthorized
 from app.collections.access import CollectionForbidden, CollectionNotFound, Visitor
 from app.collections.imports import CollectionFiles
-from app.core.database import DatabaseUnavailable, QueryTooSlow, WriteConflict
+from app.core.database_errors import DatabaseUnavailable, QueryTooSlow, WriteConflict
 from app.core.http import refuse_repeated_parameters
 from app.core.problems import BodyTooLarge, InvalidInput, responses
 from app.imports.downloads import DOWNLOAD, FORMAT_FAULT, ChosenFormat, download

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.collections.access import CollectionNotFound, Visitor, changeable_by, require, visible_to
 from app.collections.models import Collection, CollectionMovie
-from app.core.database import Database, naming_violations
+from app.core.database import Database
+from app.core.database_errors import naming_violations
 from app.imports.destination import Entry, Target
 from app.imports.exports import PAGE
 from app.imports.models import ListImportRow

@@ -21,7 +21,7 @@ from app.collections.schemas import (
     NewCollection,
 )
 from app.collections.service import Collections, shared
-from app.core.database import DatabaseUnavailable, QueryTooSlow, WriteConflict
+from app.core.database_errors import DatabaseUnavailable, QueryTooSlow, WriteConflict
 from app.core.http import refuse_repeated_parameters
 from app.core.pagination import Paging
 from app.core.problems import BodyTooLarge, FieldError, InvalidInput, UnsupportedMediaType, responses

@@ -19,7 +19,8 @@ from app.collections.schemas import (
     CollectionQuery,
     NewCollection,
 )
-from app.core.database import Database, naming_violations
+from app.core.database import Database
+from app.core.database_errors import naming_violations
 from app.core.problems import FieldError, InvalidInput
 from app.movies.listing import MovieLists
 from app.movies.repository import MovieRow

@@ -9,22 +9,21 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Annotated, Any, ClassVar, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import asyncpg
 from fastapi import Depends, Request
 from sqlalchemy import URL, MetaData, event
-from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
-from sqlalchemy.exc import IntegrityError, InvalidatePoolError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
+from app.core.database_errors import DatabaseUnavailable, WriteConflict, name_error, named_pool_timeout, problem_of
 from app.core.driver_statement import DriverStatement
 from app.core.embedded_postgres import embedded_postgres
 from app.core.metrics import CONNECTIONS
-from app.core.problems import Problem
 from app.core.sql_watch import SqlLimits, SqlWatch
 from app.settings import Settings
 
@@ -32,11 +31,6 @@ from app.settings import Settings
 CONNECT_TIMEOUT_SECONDS = 2.5
 POOL_TIMEOUT_SECONDS = 2.0
 STATEMENT_TIMEOUT_SECONDS = 4.0
-# SQLSTATE codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
-QUERY_CANCELED = "57014"
-CONFLICTS = {"40001", "40P01", "55P03"}  # serialization_failure, deadlock_detected, lock_not_available
-SHUT_DOWN = {"57P01", "57P02"}  # by an administrator, by a crash
-
 
 T = TypeVar("T")
 
@@ -53,33 +47,6 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-
-
-class DatabaseUnavailable(Problem):
-    """PostgreSQL cannot be reached, or has no connection left for us."""
-
-    status = 503
-    code = "database_unavailable"
-    detail = "The database cannot be reached at the moment. Try again shortly."
-    headers: ClassVar = {"Retry-After": "5"}
-
-
-class QueryTooSlow(Problem):
-    """A statement ran into its time limit."""
-
-    status = 503
-    code = "query_timeout"
-    detail = "The answer took too long to find. Ask for less, or try again shortly."
-    headers: ClassVar = {"Retry-After": "5"}
-
-
-class WriteConflict(Problem):
-    """PostgreSQL broke off one of two transactions that stood in each other's way."""
-
-    status = 503
-    code = "write_conflict"
-    detail = "Another change came in between. Try again."
-    headers: ClassVar = {"Retry-After": "1"}
 
 
 class Database:
@@ -119,7 +86,7 @@ class Database:
                 "async_creator_fn": _connect,
             },
         )
-        event.listen(self.engine.sync_engine, "handle_error", _name_error)
+        event.listen(self.engine.sync_engine, "handle_error", name_error)
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed_connection)
         self._watch = SqlWatch(pool, limits or SqlLimits())
         self._watch.listen(self.engine.sync_engine)
@@ -173,7 +140,7 @@ class Database:
         """
         await self._take_turn()
         try:
-            with _named_pool_timeout():
+            with named_pool_timeout():
                 pooled = await self.engine.raw_connection()
             driver = cast("asyncpg.Connection", pooled.driver_connection)
             try:
@@ -182,8 +149,8 @@ class Database:
                 rows = await statement.run(driver, values)
                 self._watch.end(statement.sql, time.perf_counter() - began)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                gone = isinstance(error, TimeoutError) or driver.is_closed()
-                problem = _problem(error, driver, disconnected=gone)
+                gone = isinstance(error, OSError) or driver.is_closed()
+                problem = problem_of(error, driver, disconnected=gone)
                 if problem is None:
                     raise
                 raise problem from error
@@ -197,7 +164,7 @@ class Database:
     async def _turn(self) -> AsyncIterator[None]:
         await self._take_turn()
         try:
-            with _named_pool_timeout():
+            with named_pool_timeout():
                 yield
         finally:
             self._turns.release()
@@ -240,49 +207,6 @@ def _refuse_closed_connection(
     """
     if connection.driver_connection.is_closed():
         raise InvalidatePoolError
-
-
-def _name_error(context: ExceptionContext) -> Exception | None:
-    """The problem that a failed statement is, so that no caller reads driver errors."""
-    error = context.original_exception
-    driver = context.connection.connection.driver_connection if context.connection is not None else None
-    context.is_disconnect |= isinstance(error, TimeoutError)
-    return _problem(error, driver, disconnected=context.is_disconnect)
-
-
-def _problem(error: BaseException, driver: asyncpg.Connection | None, *, disconnected: bool) -> Problem | None:
-    state = getattr(error, "sqlstate", None)
-    if isinstance(error, TimeoutError) and driver is not None:  # asyncpg's command_timeout: no answer comes any more
-        driver.terminate()  # else SQLAlchemy says goodbye, and waits two seconds more for an answer
-    if disconnected or state in SHUT_DOWN:
-        return DatabaseUnavailable()
-    if state == QUERY_CANCELED:
-        return QueryTooSlow()
-    return WriteConflict() if state in CONFLICTS else None
-
-
-@contextmanager
-def naming_violations(**problems: Exception) -> Iterator[None]:
-    """Raise an error of ours in the place of a violated constraint, which is told by its name.
-
-    The error is that of PostgreSQL where the constraint is none of those named.
-    """
-    try:
-        yield
-    except IntegrityError as error:
-        constraint = getattr(getattr(error.orig, "__cause__", None), "constraint_name", None)
-        problem = problems.get(constraint or "")
-        if problem is None:
-            raise
-        raise problem from None
-
-
-@contextmanager
-def _named_pool_timeout() -> Iterator[None]:
-    try:
-        yield
-    except PoolTimeoutError as error:
-        raise DatabaseUnavailable from error
 
 
 async def _reading(request: Request) -> AsyncIterator[AsyncSession]:

@@ -1,4 +1,4 @@
-"""For the few operations that are asked for most: what FastAPI does for all others, at a tenth of its cost.
+"""For the few operations that are asked for most: what FastAPI does for all others, at a small part of its cost.
 
 FastAPI goes through an operation's dependencies, and through every field of a query's model, anew at every request;
 that takes longer than a page of movies does by itself (docs/performance.md). Such an operation is given the request

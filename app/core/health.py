@@ -5,7 +5,8 @@ from typing import ClassVar, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from app.core.database import DatabaseUnavailable, Reading
+from app.core.database import Reading
+from app.core.database_errors import DatabaseUnavailable
 from app.core.problems import Problem, responses
 from app.core.schema import is_migrated
 

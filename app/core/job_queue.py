@@ -20,7 +20,8 @@ from pgqueuer.ports.driver import Driver, NotifyCallback
 from pgqueuer.queries import Queries
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from app.core.database import Database, DatabaseUnavailable
+from app.core.database import Database
+from app.core.database_errors import DatabaseUnavailable
 
 # All of them, since pgqueuer reads what is left out from the environment, from names as common as CHANNEL too.
 NAMES = DBSettings(

@@ -19,7 +19,8 @@ from pgqueuer.models import Job, Schedule
 from pgqueuer.queries import Queries
 from pydantic import TypeAdapter
 
-from app.core.database import Database, DatabaseUnavailable
+from app.core.database import Database
+from app.core.database_errors import DatabaseUnavailable
 from app.core.job_queue import NAMES, QueueConnection, queue_queries, wait_for
 
 LONGEST_PAUSE_SECONDS = 30.0

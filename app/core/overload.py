@@ -55,10 +55,18 @@ async def refuse(scope: Scope, _receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": body if scope["method"] != "HEAD" else b""})
 
 
-class Gate:
-    """How many requests are under way in this process, and may be.
+class Line:
+    """Requests of one kind: how many are under way, and may be."""
 
-    Reads are counted apart: they go on while everything that waits for somebody else has filled its own number.
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.under_way = 0
+
+
+class Gate:
+    """What is under way in this process.
+
+    Reads are counted apart: they go on while everything that waits for somebody else has filled its own line.
 
     Args:
         most_reads: so many reads may be under way.
@@ -66,10 +74,8 @@ class Gate:
     """
 
     def __init__(self, most_reads: int = MOST_READS, most_others: int = MOST_OTHERS) -> None:
-        self.most_reads = most_reads
-        self.most_others = most_others
-        self.reads = 0
-        self.others = 0
+        self.reads = Line(most_reads)
+        self.others = Line(most_others)
         self._refused = 0
         self._told_at = -LOG_SECONDS
 
@@ -105,29 +111,14 @@ class Overload:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in self.exempt:
             await self.app(scope, receive, send)
-        elif scope["method"] in READING:
-            await self._read(scope, receive, send)
-        else:
-            await self._do(scope, receive, send)
-
-    async def _read(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.gate.reads >= self.gate.most_reads:
+            return
+        line = self.gate.reads if scope["method"] in READING else self.gate.others
+        if line.under_way >= line.most:
             self.gate.note_refusal()
             await self.refusal(scope, receive, send)
             return
-        self.gate.reads += 1
+        line.under_way += 1
         try:
             await self.app(scope, receive, send)
         finally:
-            self.gate.reads -= 1
-
-    async def _do(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.gate.others >= self.gate.most_others:
-            self.gate.note_refusal()
-            await self.refusal(scope, receive, send)
-            return
-        self.gate.others += 1
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            self.gate.others -= 1
+            line.under_way -= 1

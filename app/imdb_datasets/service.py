@@ -12,7 +12,8 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.database import Database, DatabaseUnavailable
+from app.core.database import Database
+from app.core.database_errors import DatabaseUnavailable
 from app.core.schema import is_migrated
 from app.imdb_datasets.choice import Choice
 from app.imdb_datasets.files import BASICS, NAMES, RATINGS, Dataset, DatasetFile, identity, open_datasets

@@ -6,7 +6,8 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth.problems import InvalidToken
-from app.core.database import Database, naming_violations
+from app.core.database import Database
+from app.core.database_errors import naming_violations
 from app.core.jobs import enqueue
 from app.imports.destination import Kind
 from app.imports.problems import MOST_IMPORTS_A_DAY, ImportLimitReached, ImportNotFound, ImportRunning

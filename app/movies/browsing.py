@@ -94,11 +94,11 @@ class Browsing:
             tuple(values),
             ordering,
             part.limit,
-            part.offset > 0,
-            part.backwards,
-            viewer is not None,
-            total is None,
-            gathered,
+            skips=part.offset > 0,
+            backwards=part.backwards,
+            marked=viewer is not None,
+            counted=total is None,
+            gathered=gathered,
         )
         began = time.monotonic()
         rows = await self._database.fetch(_page(shape), **values, offset=part.offset, viewer=viewer)
@@ -119,8 +119,8 @@ class Browsing:
 def _is_rare(genre: asyncpg.Record, reach: int) -> bool:
     """Whether to gather all movies of a genre takes less than to go through all movies until enough are of it.
 
-    On the way, one in total_of_all / total is; a movie that is gathered is read for its place in the order, which takes
-    about twice as long as to find that one is of another genre.
+    On the way, one in total_of_all / total is; a movie that is gathered is read for its place in the order, which is
+    taken to cost twice as much as to find that one is of another genre.
     """
     return bool(reach * genre["total_of_all"] > 2 * genre["total"] ** 2)
 

@@ -7,7 +7,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth.problems import InvalidToken
-from app.core.database import Database, naming_violations
+from app.core.database import Database
+from app.core.database_errors import naming_violations
 from app.movies.models import Like, Movie, MovieCounts
 from app.movies.service import MovieNotFound
 

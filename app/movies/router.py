@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from app.auth.caller import RequiredCaller, Viewer, find_viewer
 from app.auth.problems import InvalidToken, Unauthorized
 from app.core import throttling
-from app.core.database import DatabaseUnavailable, QueryTooSlow, WriteConflict
+from app.core.database_errors import DatabaseUnavailable, QueryTooSlow, WriteConflict
 from app.core.direct import DirectRoute, documented_as, json_response, read_query
 from app.core.fingerprint import UserAgentRequired
 from app.core.pagination import page_of_json

@@ -7,7 +7,8 @@ import asyncpg
 from sqlalchemy import URL
 from sqlalchemy.exc import ArgumentError
 
-from app.core.database import Database, DatabaseUnavailable, driver_connection
+from app.core.database import Database, driver_connection
+from app.core.database_errors import DatabaseUnavailable
 from app.setting_values import asyncpg_url
 from app.takeover.problems import TakeoverRefused
 

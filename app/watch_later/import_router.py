@@ -7,7 +7,7 @@ from fastapi.responses import StreamingResponse
 
 from app.auth.caller import RequiredCaller
 from app.auth.problems import InvalidToken, Unauthorized
-from app.core.database import DatabaseUnavailable, QueryTooSlow, WriteConflict
+from app.core.database_errors import DatabaseUnavailable, QueryTooSlow, WriteConflict
 from app.core.http import refuse_repeated_parameters
 from app.core.problems import BodyTooLarge, InvalidInput, responses
 from app.imports.downloads import DOWNLOAD, FORMAT_FAULT, ChosenFormat, download

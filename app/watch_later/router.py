@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.auth.caller import RequiredCaller
 from app.auth.problems import InvalidToken, Unauthorized
-from app.core.database import DatabaseUnavailable, QueryTooSlow, WriteConflict
+from app.core.database_errors import DatabaseUnavailable, QueryTooSlow, WriteConflict
 from app.core.http import refuse_repeated_parameters
 from app.core.pagination import Paging
 from app.core.problems import BodyTooLarge, FieldError, InvalidInput, NotFound, UnsupportedMediaType, responses

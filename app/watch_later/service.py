@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth.problems import InvalidToken
-from app.core.database import Database, naming_violations
+from app.core.database import Database
+from app.core.database_errors import naming_violations
 from app.core.problems import FieldError, InvalidInput
 from app.movies.listing import MovieLists
 from app.movies.repository import MovieRow

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.database import Database, DatabaseUnavailable, WriteConflict
+from app.core.database import Database
+from app.core.database_errors import DatabaseUnavailable, WriteConflict
 
 
 @pytest.fixture

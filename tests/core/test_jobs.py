@@ -18,7 +18,8 @@ import structlog
 from alembic import command
 from sqlalchemy import URL, make_url, text
 
-from app.core.database import Database, DatabaseUnavailable
+from app.core.database import Database
+from app.core.database_errors import DatabaseUnavailable
 from app.core.embedded_postgres import embedded_postgres
 from app.core.job_queue import QueueConnection
 from app.core.jobs import Jobs, Pace, Patience, Postponed, enqueue, purge_jobs

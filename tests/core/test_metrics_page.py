@@ -11,7 +11,8 @@ from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core import figures, metrics
-from app.core.database import Database, DatabaseUnavailable
+from app.core.database import Database
+from app.core.database_errors import DatabaseUnavailable
 from app.core.jobs import enqueue
 from tests.accounts import ADA, GRACE, Service, opened
 from tests.conftest import make_settings, new_database, started

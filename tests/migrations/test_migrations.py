@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.core import schema
-from app.core.database import Database, WriteConflict
+from app.core.database import Database
+from app.core.database_errors import WriteConflict
 from app.core.job_queue import QueueConnection, queue_queries
 from app.movies.title_keys import title_keys
 from app.movies.trigrams import TRIGRAM_INDEXES, create_trigram_indexes

@@ -10,7 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from app.core.database import DatabaseUnavailable
+from app.core.database_errors import DatabaseUnavailable
 from app.takeover.problems import TakeoverRefused
 from app.takeover.service import move_over
 from tests.accounts import Service
