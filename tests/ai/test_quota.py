@@ -51,12 +51,14 @@ async def test_yesterdays_searches_do_not_count(searcher: Searcher) -> None:
 
 
 async def test_of_fifty_at_once_exactly_as_many_are_asked_as_are_left(searcher: Searcher) -> None:
-    searcher.claude.latency = 0.05
-    try:
-        answers = await asyncio.gather(*(searcher.search() for _ in range(50)))
-    finally:
-        searcher.claude.latency = 0.0
-    statuses = [answer.status_code for answer in answers]
+    all_have_asked = asyncio.Event()
+    searcher.claude.replies = [Reply(whole(listed(ALIEN)).body, until=all_have_asked) for _ in range(50)]
+    searches = [asyncio.create_task(searcher.search()) for _ in range(50)]
+    async with asyncio.timeout(20):
+        while sum(search.done() for search in searches) < 47:
+            await asyncio.sleep(0.01)
+    all_have_asked.set()
+    statuses = [answer.status_code for answer in await asyncio.gather(*searches)]
     assert (statuses.count(200), statuses.count(429)) == (3, 47)
     assert len(searcher.claude.asked_for) == 3
     assert await searcher.used() == 3
