@@ -65,7 +65,7 @@ bench-overload: ## Ask more of the service than it can do, and write docs/reliab
 	@$(setup) dev
 	@exec $(tool) -m bench.overload docs/reliability.md
 
-bench: ## Measure every read at every size, beside a bare server, and write docs/performance.md (wrk; an hour)
+bench: ## Measure every read at every size, beside a bare server, and write docs/performance.md (wrk; 20 minutes)
 	@$(setup) dev
 	@exec $(tool) -m bench.performance docs/performance.md $(ARGS)
 
