@@ -1,8 +1,7 @@
 """uvicorn's HTTP protocol, which itself refuses what the application would refuse for its number.
 
 To the application a refusal is a request like any other, with a scope and a task, which takes longer than to read it
-and to write an answer made beforehand. At three times the load that a process can serve, it kept 56 % of its best
-throughput without this, and 74 % with it (docs/reliability.md).
+and to write an answer made beforehand. docs/reliability.md tells what is kept of the best throughput.
 """
 
 import asyncio

@@ -60,7 +60,7 @@ ARGUMENTS = (
 FOLD = """
 CREATE FUNCTION movie_totals_fold() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    IF (SELECT count(*) FROM movie_totals) < 200 + (SELECT count(*) FROM genres) THEN
+    IF (SELECT count(*) FROM movie_totals) < 200 THEN
         RETURN;
     END IF;
     WITH taken AS (
