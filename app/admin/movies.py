@@ -77,11 +77,11 @@ class MovieView(TableView):
         query = _query(listing.search, listing.ordering)
         if query is None:
             return []
-        return await MovieLists(session).page(query, query.ordering, listing.limit, listing.offset, forgiving=False)
+        return await MovieLists(session).page(query, query.ordering, listing.limit, listing.offset)
 
     async def total(self, session: AsyncSession, search: str | None) -> int:
         query = _query(search)
-        return 0 if query is None else (await MovieLists(session).match(query)).total
+        return 0 if query is None else await MovieLists(session).count(query)
 
     async def row(self, session: AsyncSession, pk: int) -> AdminRow | None:
         return await MovieRepository(session).get(pk)

@@ -24,7 +24,6 @@ from app.core.database_errors import naming_violations
 from app.core.problems import FieldError, InvalidInput
 from app.movies.listing import MovieLists
 from app.movies.repository import MovieRow
-from app.movies.service import page_of
 
 # So many movies does a page that is shared show; whoever has more to see takes the API.
 MOST_SHOWN = 100
@@ -79,7 +78,7 @@ class Collections:
         async with self._database.reading() as session:
             movies = MovieLists(session, entries=entries_of(collection_id, self._visitor))
             ordering = query.ordering or DEFAULT_COLLECTED_ORDERING
-            page, count = await page_of(movies, query, ordering, limit, offset)
+            page, count = await movies.find(query, ordering, limit, offset)
             if not count:  # perhaps there is nothing that the visitor may see
                 await require(session, collection_id, self._visitor, visible_to(self._visitor))
             return page, count

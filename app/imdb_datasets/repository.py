@@ -11,7 +11,7 @@ from app.core.database import driver_connection
 from app.imdb_datasets.models import ImdbImportBatch
 from app.imdb_datasets.titles import Title
 
-WRITTEN = ("movies", "movie_counts", "genres", "movie_genres", "movie_totals", "alternative_titles")
+WRITTEN = ("movies", "movie_counts", "genres", "movie_genres", "movie_totals", "titles", "vocabulary")
 # An import that nobody has gone on with for so long is forgotten.
 FORGOTTEN_AFTER = "30 days"
 SETTINGS = """
@@ -28,7 +28,7 @@ STAGE = """
 CREATE TEMPORARY TABLE staged_titles (
     imdb_id text COLLATE "C", title text, folded_title text COLLATE "C", title_keys text[], year text, type text,
     runtime text, imdb_rating numeric, imdb_votes bigint, genres text[], directors text[], writers text[],
-    actors text[], other_titles text[], folded_other_titles text[]
+    actors text[], folded_other_titles text[]
 ) ON COMMIT DROP
 """
 # Only what is not there: for a row that is, PostgreSQL would compute its words before it sees that.
@@ -76,14 +76,13 @@ UPDATE movies SET {", ".join(f"{column} = changed.{column}" for column in _CHANG
 FROM changed WHERE movies.id = changed.id
 """  # noqa: S608 - of the names above, and nothing else
 ADD_OTHER_TITLES = """
-INSERT INTO alternative_titles (movie_id, folded_title, title)
-SELECT movies.id, other.folded_title, other.title
+INSERT INTO titles (movie_id, folded_title, is_main, votes)
+SELECT movies.id, other.folded_title, false, movies.imdb_votes
 FROM staged_titles AS staged
     JOIN movies ON movies.imdb_id = staged.imdb_id
-    CROSS JOIN unnest(staged.folded_other_titles, staged.other_titles) AS other (folded_title, title)
-WHERE other.folded_title <> movies.folded_title AND NOT EXISTS (
-    SELECT FROM alternative_titles AS known
-    WHERE known.movie_id = movies.id AND known.folded_title = other.folded_title
+    CROSS JOIN unnest(staged.folded_other_titles) AS other (folded_title)
+WHERE NOT EXISTS (
+    SELECT FROM titles AS known WHERE known.movie_id = movies.id AND known.folded_title = other.folded_title
 )
 ORDER BY movies.id, other.folded_title ON CONFLICT DO NOTHING
 """

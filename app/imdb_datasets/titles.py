@@ -46,7 +46,6 @@ class Title(NamedTuple):
     directors: list[str]
     writers: list[str]
     actors: list[str]
-    other_titles: list[str]
     folded_other_titles: list[str]
 
 
@@ -161,8 +160,7 @@ class Titles:
             directors=directors,
             writers=writers,
             actors=self._actors(candidate.key),
-            other_titles=list(others.values()),
-            folded_other_titles=list(others),
+            folded_other_titles=others,
         )
 
     def _crew(self, key: bytes) -> tuple[list[str], list[str]]:
@@ -181,16 +179,16 @@ class Titles:
         ]
         return self._people.names((person for _, person in sorted(billed)), MOST_NAMES)
 
-    def _others(self, key: bytes, title: str, original: str) -> dict[str, str]:
-        """What a title is called elsewhere, by the folded form; the original title first."""
-        others: dict[str, str] = {}
+    def _others(self, key: bytes, title: str, original: str) -> list[str]:
+        """What a title is called elsewhere, folded; the original title first."""
+        others: dict[str, None] = {}
         for other in (original, *self._elsewhere(key)):
             # Most are the title itself, which need not be folded once more.
             if other and other != title and len(other) <= MAX_TITLE_LENGTH and len(others) < MOST_OTHER_TITLES:
-                others.setdefault(_folded(other), other)
+                others[_folded(other)] = None
         if others:
             others.pop(_folded(title), None)
-        return others
+        return list(others)
 
     def _elsewhere(self, key: bytes) -> Iterator[str]:
         for row in self._rows(AKAS, key):

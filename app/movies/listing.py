@@ -1,18 +1,19 @@
 """The SQL of lists of movies: of all that are stored, or of those in somebody's list."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, case, exists, false, func, literal, select
+from sqlalchemy import ColumnElement, FromClause, Select, exists, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.ordering import order_by
 from app.core.text import fold, like_pattern
-from app.movies.models import Genre, Movie, MovieCounts, MovieGenre
+from app.movies.models import Genre, Movie, MovieCounts, MovieGenre, MovieTitle
+from app.movies.relevance import Misspelt, Relevance, exactly
 from app.movies.repository import MovieRow, movie_rows
 from app.movies.schemas import DEFAULT_MOVIE_ORDERING, MovieFilters
-from app.movies.typos import one_typo_pattern
+from app.movies.spelling import meant_by
 
 Columns = Mapping[str, ColumnElement[Any]]
 ORDERINGS: Columns = {
@@ -24,15 +25,6 @@ ORDERINGS: Columns = {
     "imdb_rating": Movie.__table__.c.imdb_rating,
     "created_at": Movie.__table__.c.created_at,
 }
-# Each costs a regular expression on every title that has those before it: 60 took seconds at 100,000 movies.
-MOST_FORGIVEN_WORDS = 16
-
-
-class Matches(NamedTuple):
-    """How many movies a query matches, and whether only because a typo was forgiven."""
-
-    total: int
-    forgiving: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,50 +60,100 @@ class MovieLists:
         self._viewer = viewer
         self._entries = entries
 
-    async def match(self, filters: MovieFilters) -> Matches:
-        """How many movies match; typos are forgiven where nothing matches without."""
-        exact = self._chosen(func.count(), filters, forgiving=False).scalar_subquery()
-        if not filters.search:
-            return Matches((await self._session.execute(select(exact))).scalar_one(), forgiving=False)
-        counted = select(exact.label("count")).subquery()
-        forgiving = self._chosen(func.count(), filters, forgiving=True).scalar_subquery()
-        forgiven = case((counted.c.count == 0, forgiving))
-        count, count_forgiven = (await self._session.execute(select(counted.c.count, forgiven))).one()
-        return Matches(count or count_forgiven, forgiving=bool(count_forgiven))
+    async def find(
+        self, filters: MovieFilters, ordering: str | None, limit: int, offset: int
+    ) -> tuple[Sequence[MovieRow], int]:
+        """A page of the movies that match, and how many match in all.
 
-    async def page(
-        self, filters: MovieFilters, ordering: str | None, limit: int, offset: int, *, forgiving: bool
-    ) -> Sequence[MovieRow]:
-        """A page of the movies that match; without an ordering, those searched for come by relevance."""
-        own = self._entries.columns if self._entries else {}
-        # The page is chosen first, by an index where the order has one, and joined afterwards.
-        chosen = self._chosen(Movie.__table__.c.id, filters, forgiving=forgiving).add_columns(
-            *(column.label(name) for name, column in own.items())
+        Without an ordering those searched for come by relevance. Typos are forgiven where nothing matches without.
+        """
+        if not filters.search:
+            total = await self.count(filters)
+            return (await self.page(filters, ordering, limit, offset) if offset < total else []), total
+        async for relevance in self._relevances(filters.search):
+            found = self._found(filters, relevance, ordering)
+            rows = await self._page(found, ordering or relevance, limit, offset)
+            if rows:
+                return rows, rows[0].total
+            if offset and (total := await self._total(found)):
+                return [], total
+        return [], 0
+
+    async def count(self, filters: MovieFilters) -> int:
+        """How many movies match; `search` is not looked at."""
+        return await self._total(self._chosen(filters))
+
+    async def page(self, filters: MovieFilters, ordering: str | None, limit: int, offset: int) -> Sequence[MovieRow]:
+        """A page of the movies that match; `search` is not looked at."""
+        default = self._entries.ordering if self._entries else DEFAULT_MOVIE_ORDERING
+        return await self._page(self._chosen(filters), ordering or default, limit, offset)
+
+    async def _relevances(self, search: str) -> AsyncIterator[Relevance]:
+        """What is searched for as it is said; then, the more forgivingly the later, what may be meant."""
+        relevance = exactly(search)
+        if relevance is None:
+            return
+        yield relevance
+        misspelt = Misspelt(search)
+        for generous in (False, True) if misspelt.words else ():
+            meant = await meant_by(self._session, misspelt.words, twice=generous)
+            yield misspelt.nearly(meant, one_missing=generous)
+
+    def _chosen(self, filters: MovieFilters) -> Select[Any]:
+        return self._of_the_list(select(Movie.__table__.c.id).where(*_conditions(filters)), Movie.__table__.c.id)
+
+    def _found(self, filters: MovieFilters, relevance: Relevance, ordering: str | None) -> Select[Any]:
+        """The movies that are searched for, and what they are ordered by unless there is an ordering."""
+        titles = select(
+            MovieTitle.movie_id,
+            func.min(relevance.place).label("place"),
+            func.min(func.abs(func.length(MovieTitle.folded_title) - relevance.length)).label("off_length"),
+            func.max(MovieTitle.votes).label("votes"),
+        ).where(relevance.condition)
+        if self._entries is not None:  # for the few of a list not all that there are are looked through
+            titles = titles.where(MovieTitle.movie_id.in_(select(self._entries.movie_id).where(self._entries.where)))
+        found = titles.group_by(MovieTitle.movie_id).subquery("found")
+        columns = (found.c.place, found.c.off_length, found.c.votes, func.count().over().label("total"))
+        chosen = select(found.c.movie_id.label("id"), *columns)
+        if ordering or wanted(filters):  # the wide rows are looked at where they must be
+            chosen = chosen.join(Movie, Movie.id == found.c.movie_id).where(*_conditions(filters))
+        return self._of_the_list(chosen, found.c.movie_id)
+
+    def _of_the_list(self, chosen: Select[Any], movie_id: ColumnElement[int]) -> Select[Any]:
+        if self._entries is None:
+            return chosen
+        own = (column.label(name) for name, column in self._entries.columns.items())
+        return (
+            chosen.add_columns(*own)
+            .join(self._entries.table, self._entries.movie_id == movie_id)
+            .where(self._entries.where)
         )
-        if ordering and "likes_count" in ordering:
+
+    async def _page(self, chosen: Select[Any], order: str | Relevance, limit: int, offset: int) -> Sequence[MovieRow]:
+        # The page is chosen first, by an index where the order has one, and joined afterwards.
+        if isinstance(order, str) and "likes_count" in order:
             chosen = chosen.join(MovieCounts, MovieCounts.movie_id == Movie.id)
-        chosen = chosen.order_by(*self._order(filters, ordering, own, forgiving=forgiving))
+        own = self._entries.columns if self._entries else {}
+        chosen = chosen.order_by(*_sorted(order, {**dict(chosen.selected_columns.items()), **own}))
         page = chosen.limit(limit).offset(offset).subquery("page")
-        shown = {name: page.c[name] for name in own}
-        movies = movie_rows(self._viewer).add_columns(*shown.values()).join(page, page.c.id == Movie.id)
-        in_order = movies.order_by(*self._order(filters, ordering, shown, forgiving=forgiving))
+        movies = movie_rows(self._viewer).join(page, page.c.id == Movie.id)
+        movies = movies.add_columns(*(column for column in page.c if column.name != "id"))
+        in_order = movies.order_by(*_sorted(order, dict(page.c.items())))
         rows: Sequence[MovieRow] = (await self._session.execute(in_order)).all()
         return rows
 
-    def _chosen(self, what: ColumnElement[Any], filters: MovieFilters, *, forgiving: bool) -> Select[Any]:
-        chosen = select(what).select_from(Movie).where(*_conditions(filters, forgiving=forgiving))
-        if self._entries is not None:
-            chosen = chosen.join(self._entries.table, self._entries.movie_id == Movie.id)
-            chosen = chosen.where(self._entries.where)
-        return chosen
+    async def _total(self, chosen: Select[Any]) -> int:
+        counted = select(func.count()).select_from(chosen.subquery())
+        total: int = (await self._session.execute(counted)).scalar_one()
+        return total
 
-    def _order(
-        self, filters: MovieFilters, ordering: str | None, own: Columns, *, forgiving: bool
-    ) -> Sequence[ColumnElement[Any]]:
-        if filters.search and not ordering:
-            return _by_relevance(filters.search, forgiving=forgiving)
-        default = self._entries.ordering if self._entries else DEFAULT_MOVIE_ORDERING
-        return order_by(ordering or default, {**ORDERINGS, **own}, tie=Movie.__table__.c.id)
+
+def _sorted(order: str | Relevance, columns: Columns) -> Sequence[ColumnElement[Any]]:
+    if isinstance(order, str):
+        return order_by(order, {**columns, **ORDERINGS}, tie=Movie.__table__.c.id)
+    by_votes, by_length = columns["votes"].desc().nulls_last(), columns["off_length"]
+    rest = [by_length, by_votes] if order.by_length else [by_votes, by_length]
+    return [columns["place"], *rest, columns["id"]]
 
 
 class Filter(NamedTuple):
@@ -153,27 +195,5 @@ def wanted(filters: MovieFilters) -> dict[str, Any]:
     return {name: FILTERS[name].parameter(value) for name, value in values if value is not None}
 
 
-def _conditions(filters: MovieFilters, *, forgiving: bool) -> list[ColumnElement[bool]]:
-    conditions = [FILTERS[name].condition(literal(value)) for name, value in wanted(filters).items()]
-    if filters.search:
-        conditions.append(_has_words(filters.search, forgiving=forgiving))
-    return conditions
-
-
-def _has_words(search: str, *, forgiving: bool) -> ColumnElement[bool]:
-    words = list(dict.fromkeys(fold(search).split()))
-    if not words or (forgiving and len(words) > MOST_FORGIVEN_WORDS):  # no word: nothing but accents
-        return false()
-    if forgiving:
-        return and_(*(Movie.folded_title.regexp_match(one_typo_pattern(word)) for word in words))
-    return and_(*(Movie.folded_title.like(f"%{like_pattern(word)}%") for word in words))
-
-
-def _by_relevance(search: str, *, forgiving: bool) -> Sequence[ColumnElement[Any]]:
-    wanted = " ".join(fold(search).split())
-    nearness = (
-        func.abs(func.length(Movie.folded_title) - len(wanted))
-        if forgiving
-        else case((Movie.folded_title == wanted, 0), (Movie.folded_title.like(f"{like_pattern(wanted)}%"), 1), else_=2)
-    )
-    return [nearness, Movie.imdb_votes.desc().nulls_last(), Movie.id.asc()]
+def _conditions(filters: MovieFilters) -> list[ColumnElement[bool]]:
+    return [FILTERS[name].condition(literal(value)) for name, value in wanted(filters).items()]

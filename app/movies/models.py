@@ -135,16 +135,41 @@ class Movie(Base):
     )
 
 
-class AlternativeTitle(Base):
-    """What a movie is called elsewhere."""
+class MovieTitle(Base):
+    """What a movie is found by: its title, or what it is called elsewhere.
 
-    __tablename__ = "alternative_titles"
+    A narrow table, since a search may have to look at some ten thousand of its rows. Triggers hold the movies' own
+    titles and votes true.
+    """
+
+    __tablename__ = "titles"
 
     movie_id: Mapped[int] = mapped_column(ForeignKey(Movie.id, ondelete="CASCADE"), primary_key=True)
     folded_title: Mapped[str] = mapped_column(
         BYTE_ORDERED, primary_key=True, comment="The title for comparison: app.core.text.fold"
     )
-    title: Mapped[str] = mapped_column(Text)
+    is_main: Mapped[bool] = mapped_column(comment="False: the movie is called so elsewhere")
+    votes: Mapped[int | None] = mapped_column(BigInteger, comment="The movie's on IMDb")
+    words: Mapped[list[str]] = mapped_column(
+        ARRAY(BYTE_ORDERED),
+        Computed("title_words(folded_title)", persisted=True),
+        comment="Each once, and all of them as one word: app.movies.title_words",
+    )
+
+    __table_args__ = (Index("ix_titles_words", "words", postgresql_using="gin"),)
+
+
+# The words of all titles, by which those are found that are nearly what was asked for. A trigger notes those that are
+# new; to be fast it looks up what there is, and lets two note the same word at the same time.
+VOCABULARY = Table(
+    "vocabulary",
+    Base.metadata,
+    Column("word", BYTE_ORDERED, nullable=False),
+    Column("backwards", BYTE_ORDERED, Computed("reverse(word)", persisted=True)),
+    Column("length", SmallInteger, Computed("length(word)", persisted=True)),
+    Index("ix_vocabulary_word", "length", "word"),
+    Index("ix_vocabulary_backwards", "length", "backwards", postgresql_include=["word"]),
+)
 
 
 class MovieCounts(Base):

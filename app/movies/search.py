@@ -114,6 +114,5 @@ class MovieSearch:
     async def _in_catalogue(self, words: str) -> Found:
         filters = MovieFilters(search=words)
         async with self._database.reading() as session:
-            movies = MovieLists(session)
-            matches = await movies.match(filters)
-            return Found(CATALOGUE, await movies.page(filters, None, MOST_RESULTS, 0, forgiving=matches.forgiving))
+            movies, _ = await MovieLists(session).find(filters, None, MOST_RESULTS, 0)
+        return Found(CATALOGUE, movies)

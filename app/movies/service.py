@@ -6,8 +6,8 @@ from app.core.database import Database
 from app.core.problems import Problem
 from app.movies.browsing import Browsing
 from app.movies.listing import MovieLists
-from app.movies.repository import MovieRepository, MovieRow
-from app.movies.schemas import Movie, MovieFilters, MovieQuery
+from app.movies.repository import MovieRepository
+from app.movies.schemas import Movie, MovieQuery
 
 
 class MovieNotFound(Problem):
@@ -37,7 +37,7 @@ class Catalogue:
         if not query.search:
             return await self._browsing.page(query, limit, offset, viewer)
         async with self._database.reading() as session:
-            found, total = await page_of(MovieLists(session, viewer), query, query.ordering, limit, offset)
+            found, total = await MovieLists(session, viewer).find(query, query.ordering, limit, offset)
         return [Movie.model_validate(movie).model_dump_json() for movie in found], total
 
     async def movie(self, movie_id: int, viewer: int | None) -> str:
@@ -55,14 +55,3 @@ class Catalogue:
         """The genres of the stored movies, sorted."""
         async with self._database.reading() as session:
             return await MovieRepository(session).genres()
-
-
-async def page_of(
-    movies: MovieLists, filters: MovieFilters, ordering: str | None, limit: int, offset: int
-) -> tuple[Sequence[MovieRow], int]:
-    """A page of a list of movies, and how many match in all."""
-    matches = await movies.match(filters)
-    if offset >= matches.total:
-        return [], matches.total
-    page = await movies.page(filters, ordering, limit, offset, forgiving=matches.forgiving)
-    return page, matches.total

@@ -10,7 +10,6 @@ from app.core.database_errors import naming_violations
 from app.core.problems import FieldError, InvalidInput
 from app.movies.listing import MovieLists
 from app.movies.repository import MovieRow
-from app.movies.service import page_of
 from app.watch_later.repository import BANDS, QueueRepository, entries_of
 from app.watch_later.schemas import (
     DEFAULT_QUEUE_ORDERING,
@@ -32,7 +31,7 @@ class Queue:
         """A page of the movies on the list that match, and how many match in all."""
         async with self._database.reading() as session:
             entries = entries_of(self._user_id, DEFAULT_QUEUE_ORDERING)
-            return await page_of(MovieLists(session, self._user_id, entries), query, query.ordering, limit, offset)
+            return await MovieLists(session, self._user_id, entries).find(query, query.ordering, limit, offset)
 
     async def add(self, movie_id: int) -> tuple[Entry, bool]:
         """The movie is on the list from now on; its entry, and whether that is new.

@@ -14,9 +14,7 @@ VALUES ('tt1375666', 'Inception!', 'inception!', '{inception}', 'A thief.', '200
 async def test_the_same_files_change_nothing(files: Files, catalogue: Catalogue) -> None:
     files.write_inception()
     await catalogue.load(files)
-    versions = (
-        "SELECT xmin::text, ctid::text FROM movies UNION ALL SELECT xmin::text, ctid::text FROM alternative_titles"
-    )
+    versions = "SELECT xmin::text, ctid::text FROM movies UNION ALL SELECT xmin::text, ctid::text FROM titles"
     before = await catalogue.rows(versions)
     report = await catalogue.load(files)
     assert "0 new, 0 updated, 1 as before" in str(report)

@@ -170,9 +170,7 @@ async def test_a_full_disk_is_told_and_what_was_written_stays(files: Files, cata
     files.write(BASICS, title("tt0000001"))
     await catalogue.load(files)
     files.write_inception()
-    await catalogue.execute(
-        FULL_DISK, "CREATE TRIGGER full_disk AFTER INSERT ON alternative_titles EXECUTE FUNCTION full_disk()"
-    )
+    await catalogue.execute(FULL_DISK, "CREATE TRIGGER full_disk AFTER INSERT ON titles EXECUTE FUNCTION full_disk()")
     with pytest.raises(DatasetImportStopped) as stopped:
         await catalogue.load(files)
     assert str(stopped.value) == (
@@ -180,7 +178,7 @@ async def test_a_full_disk_is_told_and_what_was_written_stays(files: Files, cata
         "What was written before that stays: the same command goes on from there."
     )
     assert await catalogue.rows("SELECT imdb_id FROM movies") == [("tt0000001",)]
-    await catalogue.execute("DROP TRIGGER full_disk ON alternative_titles")
+    await catalogue.execute("DROP TRIGGER full_disk ON titles")
     assert (await catalogue.load(files)).added == 1
 
 
