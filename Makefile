@@ -24,8 +24,8 @@ workers := -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test coverage check lint format fuzz audit bench bench-bad-days bench-overload bench-memory bench-processes bench-resolve \
-	bench-import-django bench-import-imdb \
+.PHONY: help run test coverage check lint format fuzz audit bench bench-search bench-bad-days bench-overload bench-memory \
+	bench-processes bench-resolve bench-import-django bench-import-imdb \
 	migrate load-minimal-data start stop restart logs requirements setup
 
 help: ## List the targets
@@ -68,6 +68,10 @@ bench-overload: ## Ask more of the service than it can do, and write docs/reliab
 bench: ## Measure every read at every size, beside a bare server, and write docs/performance.md (wrk; 20 minutes)
 	@$(setup) dev
 	@exec $(tool) -m bench.performance docs/performance.md $(ARGS)
+
+bench-search: ## Measure how often a mistyped title is found, and how fast (REAL_DATA_DIR), and write docs/search.md
+	@$(setup) dev
+	@exec $(tool) -m bench.search docs/search.md
 
 bench-processes: ## Run four processes behind nginx, and write docs/many-processes.md
 	@$(setup) dev

@@ -185,3 +185,57 @@ async def test_a_connection_that_ends_after_a_refusal_leaves_nothing(busy: Busy)
     idle = await busy.open()
     assert await idle.ask() == REFUSED
     assert await idle.reader.read() == b""  # closed once it has been idle for long enough
+
+
+async def test_refusals_keep_a_connection_open_and_tell_the_time(busy: Busy) -> None:
+    await busy.fill()
+    client = await busy.open()
+    dates = set()
+    for _ in range(5):
+        assert await client.ask() == REFUSED
+        dates.add(client.head.partition("date: ")[2].partition("\r\n")[0])
+        await asyncio.sleep(0.6)
+    assert len(dates) >= 3
+    async with asyncio.timeout(1.5):
+        assert await client.reader.read() == b""
+
+
+async def test_requests_in_one_piece_or_in_several_are_refused_by_the_application(busy: Busy) -> None:
+    await busy.fill()
+    client = await busy.open()
+    client.send(PLAIN, PLAIN)
+    assert [await client.status() for _ in range(2)] == [REFUSED] * 2
+    client.send(PLAIN[:20])
+    await asyncio.sleep(0.05)
+    client.send(PLAIN[20:])
+    assert await client.status() == REFUSED
+    assert await client.ask() == REFUSED
+    assert busy.asked == 2
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        PLAIN.replace("/ ", " "),
+        PLAIN.replace("Host: localhost", "Host"),
+        PLAIN.replace("Host: localhost", "Ho st: localhost"),
+        PLAIN.replace("Host: localhost", ": localhost"),
+        PLAIN.replace("localhost", "local\x00host"),
+    ],
+)
+async def test_what_is_no_request_is_told_so_when_there_is_no_room_either(busy: Busy, request_: str) -> None:
+    await busy.fill()
+    client = await busy.open()
+    client.send(request_)
+    assert (await client.reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 400 ")
+    assert busy.asked == 2
+
+
+@pytest.mark.parametrize("lines", ["", "Accept: */*\r\nAccept-Encoding: gzip, br\r\nUser-Agent: Caf\u00e9 (x; y)\r\n"])
+@pytest.mark.parametrize("target", ["/", "/movies/?search=a%20b&limit=5", "/health/liveness"])
+async def test_whatever_headers_a_plain_read_has(busy: Busy, lines: str, target: str) -> None:
+    await busy.fill()
+    client = await busy.open()
+    assert await client.ask(PLAIN.replace("/ ", f"{target} ").replace("Host", f"{lines}Host")) == REFUSED
+    assert "retry-after: 1\r\n" in client.head
+    assert busy.asked == 2

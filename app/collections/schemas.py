@@ -195,7 +195,8 @@ class CollectedMovieQuery(MovieFilters):
 
     search: Substring = Field(
         None,
-        description="Words that must all be in the title; where no title has them all, each may have one typo.",
+        description="Words that must all be in the title, or in one that the movie has elsewhere. Where no title has "
+        "them all, typos are forgiven.",
     )
     ordering: Annotated[
         Annotated[Text, AfterValidator(ordering_check(*COLLECTED_ORDERINGS))] | None, *ABSENT_WHEN_BLANK

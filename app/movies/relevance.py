@@ -18,7 +18,7 @@ from app.movies.title_words import SIGNS, joined, title_words, words
 MOST_FORGIVEN_WORDS = 16
 # Where one word may be missing there must be so many.
 FEWEST_TO_MISS_ONE = 3
-ARTICLES = {"the", "a", "an"}
+ARTICLES = ("the", "a", "an")
 # More than all edits that can be forgiven.
 _FAR = 1_000
 
@@ -43,9 +43,9 @@ class Relevance:
 def exactly(search: str) -> Relevance | None:
     """Titles that have every word in them, or are the same but for spaces and signs; None where there is no word.
 
-    The title itself comes first; then one that differs in spaces and signs alone, or is so called elsewhere; then those
-    that begin so; then those of the same words in another order; then those with all words; then those with all of them
-    as parts of words.
+    The title itself comes first; then one that differs in spaces, signs and an article alone, or is so called
+    elsewhere; then those that begin so; then those of the same words in another order; then those with all words; then
+    those with all of them as parts of words.
     """
     pieces = list(dict.fromkeys(fold(search).split()))
     if not pieces:  # nothing but accents
@@ -54,10 +54,16 @@ def exactly(search: str) -> Relevance | None:
     wanted = " ".join(fold(search).split())
     given = words(wanted)
     condition = and_(*(title.like(f"%{like_pattern(piece)}%") for piece in pieces))
-    is_same: ColumnElement[bool] = title == wanted
+    same = [wanted, *(f"{article} {wanted}" for article in ARTICLES)]
+    article, _, bare = wanted.partition(" ")
+    if article in ARTICLES and bare:
+        same.append(bare)
+        condition = or_(condition, title == bare)
+    is_same: ColumnElement[bool] = title.in_(same)
     if whole := joined(given):
-        is_same = func.translate(title, SIGNS, "") == whole
-        condition = or_(condition, and_(MovieTitle.words.contains(_array([whole])), is_same))
+        is_spaced = and_(MovieTitle.words.contains(_array([whole])), func.translate(title, SIGNS, "") == whole)
+        condition = or_(condition, is_spaced)
+        is_same = or_(is_same, is_spaced)
     has_words = MovieTitle.words.contains(_array(sorted(set(given))))
     place = case(
         (and_(title == wanted, MovieTitle.is_main), 0),

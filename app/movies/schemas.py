@@ -196,8 +196,9 @@ class MovieFilters(BaseModel):
     year: Substring = Field(None, description="In the year.", examples=["2010"])
     search: Substring = Field(
         None,
-        description="Words that must all be in the title. Without `ordering` the most relevant come first; "
-        "where no title has them all, each may have one typo.",
+        description="Words that must all be in the title, or in one that the movie has elsewhere. Without `ordering` "
+        "the most relevant come first. Where no title has them all, typos are forgiven: one in each word, else two in "
+        "a long one or one word too many; and so are articles and spaces.",
     )
     type: Annotated[Kind | None, *ABSENT_WHEN_BLANK] = Field(None, description="Of this kind.")
     rating_min: RatingBound = Field(None, description="IMDb rating at least this.")

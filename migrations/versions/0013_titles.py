@@ -37,15 +37,17 @@ BEGIN
     RETURN ARRAY(SELECT DISTINCT word COLLATE "C" FROM unnest(words) AS given (word) ORDER BY 1);
 END $$
 """  # noqa: S608 - of the signs above, and nothing else
+# By EXECUTE, so that it is planned anew: a session would keep the plan of its first call, which may have been for an
+# empty table, and go through all of a full one for each word.
 NOTE_WORDS = """
 CREATE FUNCTION titles_note_words() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     -- Not unique, so that nobody waits for another who adds the same word; one that is there twice does no harm.
-    INSERT INTO vocabulary (word)
-    SELECT DISTINCT word FROM inserted, unnest(words) AS added (word)
-    WHERE length(word) BETWEEN 2 AND 34 AND NOT EXISTS (
-        SELECT FROM vocabulary AS known WHERE known.length = length(added.word) AND known.word = added.word
-    );
+    EXECUTE 'INSERT INTO vocabulary (word)
+        SELECT DISTINCT word FROM inserted, unnest(words) AS added (word)
+        WHERE length(word) BETWEEN 2 AND 34 AND NOT EXISTS (
+            SELECT FROM vocabulary AS known WHERE known.length = length(added.word) AND known.word = added.word
+        )';
     RETURN NULL;
 END $$
 """

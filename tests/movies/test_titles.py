@@ -147,6 +147,17 @@ async def test_without_votes_the_title_with_the_least_beside_comes_first(
     assert [movie["title"] for movie in await listed(client, search="love")] == in_order
 
 
+async def test_a_title_but_for_its_article_comes_before_longer_ones(
+    connection: asyncpg.Connection, client: httpx.AsyncClient
+) -> None:
+    for number, title in enumerate(["Matrix Reloaded", "The Matrix", "Inside the Matrix", "An Matrix"], 1):
+        await add(connection, f"tt000000{number}", title, 100 * number)
+    assert await found(client, "matrix") == ["tt0000004", "tt0000002", "tt0000001", "tt0000003"]
+    await add(connection, "tt0000005", "Matrix", 1)
+    assert await found(client, "the matrix") == ["tt0000002", "tt0000005", "tt0000003"]
+    assert await found(client, "an") == ["tt0000004"]
+
+
 async def test_a_movie_that_several_of_its_titles_match_is_found_once(
     connection: asyncpg.Connection, client: httpx.AsyncClient
 ) -> None:
