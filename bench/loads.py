@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import cycle, repeat
+from typing import cast
 from urllib.parse import urlsplit
 
 # As many clients as may wait for an answer at once; who finds none of them free goes unserved.
@@ -53,8 +54,10 @@ class Connection(asyncio.Protocol):
         self.began = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
+
+    def is_closed(self) -> bool:
+        return self.transport is None or self.transport.is_closing()
 
     def send(self) -> None:
         assert self.transport is not None
@@ -114,6 +117,8 @@ async def arriving(url: str, rate: float, seconds: float) -> Load:
         while (now := time.perf_counter()) < began + seconds:
             due = int((now - began) * rate)
             for _ in range(due - sent):
+                while idle and idle[-1].is_closed():  # the server closes what has been idle for long
+                    idle.pop()
                 if idle:
                     idle.pop().send()
                 else:

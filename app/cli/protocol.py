@@ -5,8 +5,8 @@ as long as to see that one has come, and to write an answer made beforehand: tim
 docs/reliability.md tells what is kept of the best throughput.
 """
 
-import os
 import re
+from random import getrandbits
 from typing import ClassVar
 
 from app.cli.connections import BoundedConnection
@@ -47,7 +47,7 @@ class Protocol(BoundedConnection):
             return
         self.gate.note_refusal()
         before, between, after = self._answer_with(self.server_state.default_headers)
-        told = os.urandom(16).hex().encode()
+        told = b"%032x" % getrandbits(128)
         self.transport.write(b"".join((before, told, between, told, after)))
         self._has_sent()
         self._refused_at = self.loop.time()

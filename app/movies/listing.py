@@ -73,10 +73,10 @@ class MovieLists:
         async for relevance in self._relevances(filters.search):
             found = self._found(filters, relevance, ordering)
             rows = await self._page(found, ordering or relevance, limit, offset)
-            if rows:
-                return rows, rows[0].total
-            if offset and (total := await self._total(found)):
-                return [], total
+            # What is all on one page need not be counted.
+            total = offset + len(rows) if 0 < len(rows) < limit or not (rows or offset) else await self._total(found)
+            if total:
+                return rows, total
         return [], 0
 
     async def count(self, filters: MovieFilters) -> int:
@@ -97,7 +97,9 @@ class MovieLists:
         misspelt = Misspelt(search)
         for generous in (False, True) if misspelt.words else ():
             meant = await meant_by(self._session, misspelt.words, twice=generous)
-            yield misspelt.nearly(meant, one_missing=generous)
+            relevance = misspelt.nearly(meant, one_missing=generous)
+            if relevance is not None:
+                yield relevance
 
     def _chosen(self, filters: MovieFilters) -> Select[Any]:
         return self._of_the_list(select(Movie.__table__.c.id).where(*_conditions(filters)), Movie.__table__.c.id)
@@ -113,8 +115,7 @@ class MovieLists:
         if self._entries is not None:  # for the few of a list not all that there are are looked through
             titles = titles.where(MovieTitle.movie_id.in_(select(self._entries.movie_id).where(self._entries.where)))
         found = titles.group_by(MovieTitle.movie_id).subquery("found")
-        columns = (found.c.place, found.c.off_length, found.c.votes, func.count().over().label("total"))
-        chosen = select(found.c.movie_id.label("id"), *columns)
+        chosen = select(found.c.movie_id.label("id"), found.c.place, found.c.off_length, found.c.votes)
         if ordering or wanted(filters):  # the wide rows are looked at where they must be
             chosen = chosen.join(Movie, Movie.id == found.c.movie_id).where(*_conditions(filters))
         return self._of_the_list(chosen, found.c.movie_id)

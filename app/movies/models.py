@@ -118,6 +118,7 @@ class Movie(Base):
         Index("ix_movies_created_at_id", "created_at", "id"),
         Index("ix_movies_folded_title_id", "folded_title", "id"),
         Index("ix_movies_title_keys", "title_keys", postgresql_using="gin"),
+        Index("ix_movies_year", "year"),
         Index("ix_movies_first_year_title_key", "first_year", text("(title_keys[1])")),
         Index("ix_movies_first_year_asc", "first_year", "id"),
         Index("ix_movies_first_year_desc", text("first_year DESC NULLS LAST"), text("id DESC")),

@@ -19,6 +19,8 @@ MOST_FORGIVEN_WORDS = 16
 # Where one word may be missing there must be so many.
 FEWEST_TO_MISS_ONE = 3
 ARTICLES = ("the", "a", "an")
+# A title with more signs and spaces than twice its letters is not meant by them alone.
+MOST_SIGNS = 3
 # More than all edits that can be forgiven.
 _FAR = 1_000
 
@@ -61,7 +63,11 @@ def exactly(search: str) -> Relevance | None:
         condition = or_(condition, title == bare)
     is_same: ColumnElement[bool] = title.in_(same)
     if whole := joined(given):
-        is_spaced = and_(MovieTitle.words.contains(_array([whole])), func.translate(title, SIGNS, "") == whole)
+        is_spaced = and_(
+            func.length(title) <= MOST_SIGNS * len(whole),  # which is seen at once of most
+            MovieTitle.words.contains(_array([whole])),
+            func.translate(title, SIGNS, "") == whole,
+        )
         condition = or_(condition, is_spaced)
         is_same = or_(is_same, is_spaced)
     has_words = MovieTitle.words.contains(_array(sorted(set(given))))
@@ -93,19 +99,24 @@ class Misspelt:
         if len(given) > MOST_FORGIVEN_WORDS:
             self.words = []
 
-    def nearly(self, meant: Mapping[str, Meant], *, one_missing: bool) -> Relevance:
+    def nearly(self, meant: Mapping[str, Meant], *, one_missing: bool) -> Relevance | None:
         """Titles with a word near each word of the search, or with the whole near the whole; the nearest come first.
 
         Args:
             meant: for each of `words` what it may stand for.
             one_missing: whether one word of three or more need not be there.
+
+        Returns:
+            None where there can be no such title.
         """
         groups = [meant[word] for word in self._given]
-        ways = [_way(groups)]
-        if self._whole:
+        ways = [_way(groups)] if all(groups) else []
+        if self._whole and meant[self._whole]:
             ways.append(_way([meant[self._whole]]))
         if one_missing and len(groups) >= FEWEST_TO_MISS_ONE:
-            ways.append(_way_but_one(groups))
+            ways += _ways_but_one(groups)
+        if not ways:
+            return None
         place = func.least(*(case((condition, edits), else_=_FAR) for condition, edits in ways))
         return Relevance(or_(*(condition for condition, _ in ways)), place, self._length, by_length=True)
 
@@ -119,12 +130,20 @@ def _way(groups: Sequence[Meant]) -> Way:
     return and_(*(_has_any(group) for group in groups)), _sum(edits)
 
 
-def _way_but_one(groups: Sequence[Meant]) -> Way:
-    """That every group but one has a word in the title. Then of any two groups at least one has."""
-    neighbours = [_has_any({**one, **other}) for one, other in zip(groups, [*groups[1:], groups[0]], strict=True)]
-    missing = [_lacks(group) for group in groups]
-    edits = [edit for group in groups for edit in _edits(group)]
-    return and_(*neighbours, _sum(missing) <= 1), _sum([*edits, *missing])
+def _ways_but_one(groups: Sequence[Meant]) -> list[Way]:
+    """That every group but one has a word in the title; a word that is known stands for itself alone.
+
+    With all that each might stand for, a great part of all titles would be looked at.
+    """
+    unlike = [group for group in groups if not group]
+    sure = [{word: 0 for word, edits in group.items() if not edits} or group for group in groups if group]
+    if unlike:
+        return [_way(sure)] if len(unlike) == 1 else []
+    # Of any two groups at least one has a word in it: indexes can tell that.
+    neighbours = [_has_any({**one, **other}) for one, other in zip(sure, [*sure[1:], sure[0]], strict=True)]
+    missing = [_lacks(group) for group in sure]
+    edits = [edit for group in sure for edit in _edits(group)]
+    return [(and_(*neighbours, _sum(missing) <= 1), _sum([*edits, *missing]))]
 
 
 def _edits(group: Meant) -> list[ColumnElement[int]]:

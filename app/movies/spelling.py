@@ -32,11 +32,11 @@ Meant = Mapping[str, int]
 
 
 async def meant_by(session: AsyncSession, words: Sequence[str], *, twice: bool) -> dict[str, Meant]:
-    """For each word those of the vocabulary that are near it, and how many edits away; the word itself is the nearest.
+    """For each word those of the vocabulary that are near it, and how many edits away; if it is there itself, none.
 
     An edit is a letter wrong, missing or too many, or two neighbours swapped (the optimal string alignment distance).
     One is always found; two, with `twice`, in words of six letters or more of which a quarter is untouched at the
-    beginning or at the end.
+    beginning or at the end. A word in which nothing is forgiven stands for itself, wherever it may be.
     """
     looked_for = {word: _most_edits(word, twice=twice) for word in words}
     parts = list({part for word, edits in looked_for.items() if edits for part in _untouched(word, edits)})
@@ -45,7 +45,7 @@ async def meant_by(session: AsyncSession, words: Sequence[str], *, twice: bool) 
         lengths, beginnings, endings = zip(*parts, strict=True)
         values = {"lengths": lengths, "beginnings": beginnings, "endings": endings}
         candidates = ((await session.execute(CANDIDATES, values)).scalar_one() or "").split(" ")
-    return {word: {**_near(word, candidates, edits), word: 0} for word, edits in looked_for.items()}
+    return {word: _near(word, candidates, edits) for word, edits in looked_for.items()}
 
 
 def _most_edits(word: str, *, twice: bool) -> int:
@@ -62,5 +62,7 @@ def _untouched(word: str, edits: int) -> Iterator[tuple[int, str, str]]:
 
 
 def _near(word: str, candidates: Sequence[str], edits: int) -> Meant:
-    found = process.extract(word, candidates, scorer=OSA.distance, score_cutoff=edits, limit=None) if edits else []
+    if not edits:
+        return {word: 0}
+    found = process.extract(word, candidates, scorer=OSA.distance, score_cutoff=edits, limit=None)
     return {candidate: int(distance) for candidate, distance, _ in found}

@@ -12,7 +12,6 @@ log = structlog.stdlib.get_logger(__name__)
 TRIGRAM_INDEXES = {
     "trgm_movies_folded_title": "movies USING gin (folded_title gin_trgm_ops)",
     "trgm_titles_folded_title": "titles USING gin (folded_title gin_trgm_ops)",
-    "trgm_movies_year": "movies USING gin (year gin_trgm_ops)",
     "trgm_collections_folded_name": "collections USING gin (folded_name gin_trgm_ops)",
 }
 

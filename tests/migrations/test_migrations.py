@@ -121,7 +121,7 @@ async def test_trigram_indexes_are_made_once_and_again_where_they_are_missing(em
     assert await value(empty_url, made) == expected
     engine = create_async_engine(empty_url, poolclass=NullPool)
     async with engine.begin() as connection:
-        await connection.execute(text("DROP INDEX IF EXISTS trgm_movies_year"))
+        await connection.execute(text("DROP INDEX IF EXISTS trgm_titles_folded_title"))
         await connection.run_sync(create_trigram_indexes)
         await connection.run_sync(create_trigram_indexes)
     await engine.dispose()

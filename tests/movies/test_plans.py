@@ -36,7 +36,9 @@ async def client(administrator: AsyncEngine, filled: str) -> AsyncIterator[httpx
         ("/movies/?search=inception&offset=10", 2),
         ("/movies/?search=incepton", 3),
         ("/movies/?search=no+such+title", 5),
-        ("/movies/?genres=drama&year=19&ordering=genre,-year&offset=50", 2),
+        ("/movies/?genres=drama&year=19&ordering=genre,-year&offset=50", 3),
+        ("/movies/?year=2010", 2),
+        ("/movies/?year=3010", 1),
         ("/movies/?offset=464", 2),
         ("/movies/?offset=100000", 1),
         ("/movies/1/", 1),
@@ -187,6 +189,5 @@ async def test_substring_filters_read_trigram_indexes(plans: Plans) -> None:
         (await plans.of(title="c81e7"), "trgm_movies_folded_title"),
         (await plans.of(search="c81e728"), "trgm_titles_folded_title"),
         (await plans.of(search="c81e aab3"), "trgm_titles_folded_title"),
-        (await plans.of(year="1957"), "trgm_movies_year"),
     ):
         assert index in {node.get("Index Name") for node in plan[0]}
