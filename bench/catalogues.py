@@ -108,7 +108,7 @@ async def fill(url: URL, size: Size) -> None:
     connection = await asyncpg.connect(dsn(url))
     # To load into such an index takes several times as long as to make it of what is loaded.
     inverted = await connection.fetch(
-        "SELECT indexname, indexdef FROM pg_indexes WHERE indexdef LIKE '%movies USING gin%'"
+        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND indexdef LIKE '% USING gin %'"
     )
     for index in inverted:
         await connection.execute(f"DROP INDEX {index['indexname']}")

@@ -8,14 +8,12 @@ import argparse
 import asyncio
 import json
 import os
-import re
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,24 +22,20 @@ from alembic import command
 from sqlalchemy import URL, make_url
 
 from app.core.embedded_postgres import embedded_postgres
+from app.movies.schemas import MOVIE_ORDERINGS
+from bench import cold_search
 from bench.catalogues import Size, dsn, fill
-from bench.report import write_section
+from bench.performance_report import AGAINST, FILTERS, Found, report
+from bench.wrk import Measured, varied, wrk
 from tests.accounts import claims, signed
 from tests.conftest import ROOT, SECRET_KEY, alembic, open_folder
 from tests.processes import free_port, running
 
 SIZES = (1_000, 100_000, 1_000_000)
 CONNECTIONS = 16
-# Beside the limit: what a client asks, and the share of the limit's throughput that is wanted.
-AGAINST = {
-    "page": ("/movies/", False, 0.6),
-    "one movie": ("/movies/7/", False, 0.5),
-    "own page": ("/movies/", True, 0.45),
-}
-ORDERINGS = ("imdb_id", "title", "genre", "year", "likes_count", "imdb_rating", "created_at")
 MINE = ("/watch_later/list/", "/watch_later/statistics/", "/movies/recommendations/", "/users/personal-info/")
 READS = (
-    *(f"/movies/?ordering={sign}{field}" for field in ORDERINGS for sign in ("", "-")),
+    *(f"/movies/?ordering={sign}{field}" for field in MOVIE_ORDERINGS for sign in ("", "-")),
     *(f"/movies/?offset={offset}" for offset in (500, 10_000)),
     "/movies/?ordering=-imdb_rating,title",
     "/movies/?limit=100",
@@ -55,71 +49,7 @@ READS = (
     *MINE,
 )
 DEEP = tuple(f"/movies/?offset={offset}" for offset in (100_000, 500_000, 999_980))
-# `{}` stands for a word or a number that is another at every request.
-FILTERS = {
-    "/movies/?title={word}": 50,
-    "/movies/?genres={genre}": 50,
-    "/movies/?genres={genre}&ordering=-imdb_rating": 50,
-    "/movies/?year={year}": 50,
-    "/movies/?rating_min={rating}": 50,
-    "/movies/?title={word}&genres={genre}&year={year}": 50,
-    "/movies/?genres={genre}&rating_min={rating}&ordering=-imdb_rating": 50,
-}
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What wrk found: requests a second, and milliseconds."""
-
-    throughput: float
-    p50: float
-    p99: float
-    failed: bool
-
-    @property
-    def times(self) -> str:
-        """The two times, to be shown."""
-        return f"{self.p50:.1f} / {self.p99:.1f} ms{' (errors)' if self.failed else ''}"
-
-
-def wrk(
-    url: str, seconds: float, connections: int = CONNECTIONS, *, token: str = "", script: Path | None = None
-) -> Measured:
-    """Ask for `url` as fast as so many connections can."""
-    header = ["-H", f"Authorization: Bearer {token}"] if token else []
-    run = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency", "--timeout", "30s", *header]
-    if script:
-        run += ["-s", str(script)]
-    told = subprocess.run([*run, url], capture_output=True, text=True, check=True).stdout
-
-    def milliseconds(percentile: int) -> float:
-        number, unit = re.search(rf"{percentile}%\s+([\d.]+)(us|ms|s|m)", told).groups()  # type: ignore[union-attr]
-        return float(number) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60_000}[unit]
-
-    throughput = re.search(r"Requests/sec:\s+([\d.]+)", told)
-    assert throughput is not None, told
-    return Measured(
-        float(throughput[1]), milliseconds(50), milliseconds(99), "Non-2xx" in told or "Socket errors" in told
-    )
-
-
-def varied(folder: Path, pattern: str) -> Path:
-    """A script that asks for another word, genre, year or rating every time."""
-    script = folder / "varied.lua"
-    script.write_text(f"""
-local words = {{"night", "dream", "stone", "river", "queen", "winter", "ghost", "silver", "brother", "island", "thous",
-    "forgot", "midni", "moon w", "garden"}}
-local genres = {{"Drama", "Comedy", "Horror", "War", "Western", "Sport", "News", "Film-Noir", "Game-Show", "Sci-Fi"}}
-local n = 0
-request = function()
-    n = n + 1
-    local values = {{word = words[n % #words + 1], genre = genres[n % #genres + 1], year = 1950 + n % 75,
-        rating = 5 + n % 45 / 10}}
-    local path = string.gsub("{pattern}", "{{(%w+)}}", values)
-    return wrk.format("GET", (string.gsub(path, " ", "%%20")))
-end
-""")
-    return script
+DEEP_FROM = 999_999
 
 
 @contextmanager
@@ -156,17 +86,6 @@ def limit_server(url: URL) -> Iterator[str]:
         process.wait()
 
 
-@dataclass
-class Found:
-    """What was found at one size."""
-
-    start: float
-    against: dict[str, tuple[Measured, Measured]]
-    reads: dict[str, Measured]
-    statements: dict[str, tuple[int, int]]
-    filters: dict[str, Measured]
-
-
 def measure(url: URL, size: int, seconds: float, folder: Path) -> Found:
     """Measure one size."""
     token = signed(claims(1, exp=int(time.time()) + 24 * 3600))
@@ -177,9 +96,9 @@ def measure(url: URL, size: int, seconds: float, folder: Path) -> Found:
         found = Found(start, {}, {}, {}, {})
         for name, (path, own, _) in AGAINST.items():
             bearer = token if own else ""
-            wrk(f"{service.url}{path}", 1, token=bearer)
-            theirs = wrk(f"{bare}{path}", seconds, token=bearer)
-            found.against[name] = wrk(f"{service.url}{path}", seconds, token=bearer), theirs
+            wrk(f"{service.url}{path}", 1, CONNECTIONS, token=bearer)
+            theirs = wrk(f"{bare}{path}", seconds, CONNECTIONS, token=bearer)
+            found.against[name] = wrk(f"{service.url}{path}", seconds, CONNECTIONS, token=bearer), theirs
             show(size, name, found.against[name][0], f"of {theirs.throughput:.0f}/s")
         for path in (*READS, *(DEEP if size > DEEP_FROM else ())):
             bearer = token if path in MINE else ""
@@ -193,9 +112,6 @@ def measure(url: URL, size: int, seconds: float, folder: Path) -> Found:
             found.filters[path] = wrk(service.url, seconds, 1, script=script)
             show(size, path, found.filters[path])
     return found
-
-
-DEEP_FROM = 999_999
 
 
 def show(size: int, what: str, measured: Measured, more: str = "") -> None:
@@ -230,44 +146,14 @@ async def databases(url: URL, sizes: list[int]) -> dict[int, URL]:
     return urls
 
 
-def report(file: Path, found: dict[int, Found]) -> None:
-    """Write the tables."""
-    against = [
-        [
-            f"{size:,}",
-            name,
-            f"{ours.throughput:,.0f}",
-            f"{bare.throughput:,.0f}",
-            f"{ours.throughput / bare.throughput:.2f}",
-            f"{AGAINST[name][2]}",
-            ours.times,
-        ]
-        for size, at in found.items()
-        for name, (ours, bare) in at.against.items()
-    ]
-    headings = ["movies", "read", "requests/s", "the limit's", "ratio", "wanted", "p50 / p99"]
-    write_section(file, "against the limit", headings, against)
-    smallest, largest = min(found), max(found)
-    rows = []
-    for path, last in found[largest].reads.items():
-        first = found[smallest].reads.get(path)
-        growth = f"{last.p50 / first.p50 - 1:+.0%}" if first else "–"  # noqa: RUF001
-        statements, size = found[largest].statements[path]
-        rows.append(
-            [
-                f"`{path}`",
-                *(at.reads[path].times if path in at.reads else "–" for at in found.values()),  # noqa: RUF001
-                growth,
-                str(statements),
-                f"{size:,}",
-            ]
-        )
-    sizes = [f"{size:,} movies" for size in found]
-    write_section(file, "reads", ["read", *sizes, "p50 grows by", "statements", "bytes"], rows)
-    filters = [[f"`{path}`", *(at.filters[path].times for at in found.values())] for path in FILTERS]
-    write_section(file, "filters", ["read", *sizes], filters)
-    starts = [[f"{size:,}", f"{at.start:.1f} s"] for size, at in found.items()]
-    write_section(file, "starts", ["movies", "from the start of the process to its first answer"], starts)
+async def searching(url: URL, folder: Path) -> tuple[list[list[str]], str]:
+    """The rows of searches that go upstream, in a database of their own; and the version of PostgreSQL."""
+    connection = await asyncpg.connect(dsn(url))
+    await connection.execute("DROP DATABASE IF EXISTS searches")
+    await connection.execute("CREATE DATABASE searches")
+    version: str = await connection.fetchval("SHOW server_version")
+    await connection.close()
+    return await cold_search.measure(url.set(database="searches"), folder), version
 
 
 def main() -> None:
@@ -286,7 +172,8 @@ def main() -> None:
     ):
         urls = asyncio.run(databases(make_url(address), sizes))
         found = {size: measure(urls[size], size, asked.seconds, Path(folder)) for size in sizes}
-    report(asked.file, found)
+        searches, postgres = asyncio.run(searching(make_url(address), Path(folder)))
+    report(asked.file, found, searches, postgres)
 
 
 if __name__ == "__main__":
