@@ -73,9 +73,9 @@ class MovieLists:
         async for relevance in self._relevances(filters.search):
             found = self._found(filters, relevance, ordering)
             rows = await self._page(found, ordering or relevance, limit, offset)
-            # What is all on one page need not be counted.
-            total = offset + len(rows) if 0 < len(rows) < limit or not (rows or offset) else await self._total(found)
-            if total:
+            if 0 < len(rows) < limit:  # it is the last page
+                return rows, offset + len(rows)
+            if (rows or offset) and (total := await self._total(found)):
                 return rows, total
         return [], 0
 
