@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -20,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.dml import ReturningInsert
 
 from app.core.text import fold
 from app.movies.models import Genre, Like, Movie, MovieCounts, MovieGenre, WatchLater
@@ -110,23 +112,8 @@ class MovieRepository:
             facts.imdb_id: movie_values(facts, refreshed_at)
             for facts in sorted(titles, key=lambda facts: facts.imdb_id)
         }
-        if not rows:
-            return
-        statement = insert(Movie).values(list(rows.values()))
-        new = statement.excluded
-        columns: dict[str, ColumnElement[Any]] = {
-            name: func.coalesce(new[name], Movie.__table__.c[name]) for name in next(iter(rows.values()))
-        }
-        for name in _LISTS:
-            columns[name] = case((func.cardinality(new[name]) > 0, new[name]), else_=Movie.__table__.c[name])
-        columns["ratings"] = case((func.jsonb_array_length(new.ratings) > 0, new.ratings), else_=Movie.ratings)
-        await self._session.execute(
-            statement.on_conflict_do_update(
-                index_elements=[Movie.imdb_id],
-                set_=columns,
-                where=Movie.refreshed_at.is_(None) if refreshed_at is None else None,
-            )
-        )
+        if rows:
+            await self._session.execute(_upserting(only_unasked=refreshed_at is None), list(rows.values()))
 
     async def touch(self, imdb_ids: Sequence[str], refreshed_at: datetime) -> None:
         """Note that upstream was asked for these titles and knew nothing new."""
@@ -139,3 +126,23 @@ def movie_values(facts: TitleFacts, refreshed_at: datetime | None) -> dict[str, 
     row.update({name: list(row[name]) for name in _LISTS})
     row["ratings"] = list(row["ratings"])
     return {**row, **title_columns(facts.title), "refreshed_at": refreshed_at}
+
+
+@lru_cache(2)
+def _upserting(*, only_unasked: bool) -> ReturningInsert[tuple[int]]:
+    """The statement that stores `movie_values`: made once, since that takes longer than to run it.
+
+    It returns something so that SQLAlchemy makes one statement of many rows, and not one of each.
+    """
+    statement = insert(Movie)
+    new = statement.excluded
+    names = movie_values(TitleFacts(imdb_id="", title=""), None)
+    columns: dict[str, ColumnElement[Any]] = {name: func.coalesce(new[name], Movie.__table__.c[name]) for name in names}
+    for name in _LISTS:
+        columns[name] = case((func.cardinality(new[name]) > 0, new[name]), else_=Movie.__table__.c[name])
+    columns["ratings"] = case((func.jsonb_array_length(new.ratings) > 0, new.ratings), else_=Movie.ratings)
+    return statement.on_conflict_do_update(
+        index_elements=[Movie.imdb_id],
+        set_=columns,
+        where=Movie.refreshed_at.is_(None) if only_unasked else None,
+    ).returning(Movie.id)

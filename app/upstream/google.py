@@ -20,9 +20,9 @@ from joserfc.jws import JWSRegistry
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from app.upstream.calls import counted
+from app.upstream.connections import tls_context
 from app.upstream.errors import Reason, UpstreamError
 from app.upstream.google_documents import GARBLED, Endpoints, GoogleDocuments
-from app.upstream.transport import tls_context
 
 SCOPE = "openid email profile"
 # Google's documentation names both; a deployment with a provider of its own (GOOGLE_DISCOVERY_URL) adds that one's.

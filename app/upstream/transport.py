@@ -7,9 +7,7 @@ ends in a JSON object or an `UpstreamError`: no foreign exception, key or body l
 import asyncio
 import json
 import re
-import ssl
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import httpx
@@ -19,11 +17,11 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from app.core.metrics import BREAKERS_OPEN, UPSTREAM_CALLS, UPSTREAM_RETRIES
 from app.upstream.calls import counted
+from app.upstream.connections import PooledConnections
 from app.upstream.errors import Reason, UpstreamError
 
 ATTEMPTS = 3
 CONNECT_TIMEOUT_SECONDS = 2.0
-MAX_CONNECTIONS = 32
 # The longest title payload seen is under 4 kB; what is larger than this is no answer to our question.
 MAX_ANSWER_BYTES = 256 * 1024
 # So many failures in a row open the breaker, for so long.
@@ -35,20 +33,13 @@ _LONE_BACKSLASH = re.compile(r'(\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))|\\')
 log = structlog.stdlib.get_logger(__name__)
 
 
-@cache
-def tls_context() -> ssl.SSLContext:
-    """What certificates are trusted. One for all clients: it takes tens of milliseconds to make."""
-    return httpx.create_ssl_context()
-
-
 class SecretParameter(httpx.AsyncBaseTransport):
     """Adds a key to the query string below the client, so that neither its log nor its exceptions ever see it."""
 
-    def __init__(self, name: str, value: str) -> None:
+    def __init__(self, name: str, value: str, inner: httpx.AsyncBaseTransport) -> None:
         self.name = name
         self.value = value
-        limits = httpx.Limits(max_connections=MAX_CONNECTIONS)
-        self.inner = httpx.AsyncHTTPTransport(verify=tls_context(), limits=limits)
+        self.inner = inner
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request` with the key."""
@@ -103,12 +94,11 @@ class Transport:
         self.service = service
         self.deadline = deadline
         self._base_url = base_url.rstrip("/")
+        connections = PooledConnections()
         self._client = httpx.AsyncClient(
             headers={"accept": "application/json", "user-agent": "movie-finder", **(headers or {})},
             timeout=httpx.Timeout(deadline, connect=CONNECT_TIMEOUT_SECONDS),
-            limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
-            verify=tls_context(),
-            transport=SecretParameter(*secret) if secret else None,
+            transport=SecretParameter(*secret, connections) if secret else connections,
         )
         self._breaker = pybreaker.CircuitBreaker(
             fail_max=BREAKER_FAILURES,
