@@ -52,6 +52,7 @@ class LoopbackServer:
         most_in_flight: how many calls were under way together at most.
         waves: how often a call came while none was under way.
         left: how many clients went away while they were kept waiting.
+        accepted: how many connections there were.
         latency: seconds before every answer.
     """
 
@@ -61,6 +62,7 @@ class LoopbackServer:
         self.most_in_flight = 0
         self.waves = 0
         self.left = 0
+        self.accepted = 0
         self.latency = 0.0
         self._connections: set[asyncio.Task[None]] = set()
         self._arrival = asyncio.Event()
@@ -98,7 +100,7 @@ class LoopbackServer:
         raise NotImplementedError
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024)
         self.port = self._server.sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         return self
@@ -115,6 +117,7 @@ class LoopbackServer:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
+        self.accepted += 1
         task.add_done_callback(self._connections.discard)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while await self._answer(reader, writer):
