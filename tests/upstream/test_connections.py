@@ -37,6 +37,9 @@ async def test_calls_that_fail_or_are_given_up_leave_their_places() -> None:
                 call.cancel()
             outcomes = await asyncio.gather(*calls, return_exceptions=True)
             assert all(isinstance(outcome, BaseException) for outcome in outcomes)
+        while omdb.in_flight:  # noqa: ASYNC110 - until it has seen that they are gone
+            await asyncio.sleep(0.01)
+        omdb.forget()
         omdb.always = None
         omdb.latency = 0.2
         async with asyncio.timeout(5):
