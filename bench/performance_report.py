@@ -102,7 +102,8 @@ def machine(postgres: str) -> list[list[str]]:
 
 
 def _plot_throughput(file: Path, found: Mapping[int, Found]) -> None:
-    chart = pygal.Bar(title="Requests a second, 16 clients", width=800, height=400, legend_at_bottom=True)
+    style = {"width": 800, "height": 460, "legend_at_bottom": True, "truncate_label": -1, "x_label_rotation": 30}
+    chart = pygal.Bar(title="Requests a second, 16 clients", **style)
     chart.x_labels = [f"{name}, {size:,}" for size in found for name in AGAINST]
     pairs = [at.against[name] for at in found.values() for name in AGAINST]
     chart.add("the service", [round(ours.throughput) for ours, _ in pairs])
