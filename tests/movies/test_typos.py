@@ -147,7 +147,8 @@ async def test_an_article_that_no_title_has_is_forgiven(client: httpx.AsyncClien
 async def test_one_word_of_three_or_more_may_be_wrong(client: httpx.AsyncClient) -> None:
     for search in ("pulp ficton qx", "zzzzzz pulp fiction", "pulp quentin fiction"):
         assert imdb_ids(await listed(client, search=search)) == ["tt0110912"], search
-    for search in ("pulp zzzzzz", "pulp fiction zzzzzz qqqqqq", "zzzzzz yyyyyy pulp"):
+    assert imdb_ids(await listed(client, search="pulp godfather fiction")) == ["tt0110912"]
+    for search in ("pulp zzzzzz", "pulp fiction zzzzzz qqqqqq", "zzzzzz yyyyyy pulp", "pulp godfather fiction matrix"):
         assert await listed(client, search=search) == [], search
 
 
