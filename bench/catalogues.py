@@ -1,6 +1,8 @@
 """Databases of 1,000 to a million movies with people and their lists, made inside PostgreSQL."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import asyncpg
@@ -106,16 +108,9 @@ async def fill(url: URL, size: Size) -> None:
     """Migrate the database, and fill it."""
     await asyncio.to_thread(alembic, url, command.upgrade, "head")
     connection = await asyncpg.connect(dsn(url))
-    # To load into such an index takes several times as long as to make it of what is loaded.
-    inverted = await connection.fetch(
-        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND indexdef LIKE '% USING gin %'"
-    )
-    for index in inverted:
-        await connection.execute(f"DROP INDEX {index['indexname']}")
-    for first in range(1, size.movies + 1, BATCH):
-        await connection.execute(MOVIES, WORDS.split(), GENRES.split(), first, min(first + BATCH - 1, size.movies))
-    for index in inverted:
-        await connection.execute(index["indexdef"])
+    async with without_inverted_indexes(connection):
+        for first in range(1, size.movies + 1, BATCH):
+            await connection.execute(MOVIES, WORDS.split(), GENRES.split(), first, min(first + BATCH - 1, size.movies))
     await connection.execute(PEOPLE, size.users)
     await connection.execute(LIKES, size.likes, size.users, size.movies)
     await connection.execute(QUEUED, size.movies)
@@ -125,6 +120,19 @@ async def fill(url: URL, size: Size) -> None:
     await connection.execute(TABLE)
     await connection.execute("VACUUM ANALYZE")
     await connection.close()
+
+
+@asynccontextmanager
+async def without_inverted_indexes(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """Load without GIN indexes: into one it takes several times as long as to make it of what is loaded."""
+    inverted = await connection.fetch(
+        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND indexdef LIKE '% USING gin %'"
+    )
+    for index in inverted:
+        await connection.execute(f"DROP INDEX {index['indexname']}")
+    yield
+    for index in inverted:
+        await connection.execute(index["indexdef"])
 
 
 def dsn(url: URL) -> str:

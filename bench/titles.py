@@ -15,7 +15,7 @@ from sqlalchemy import URL
 
 from app.core.text import fold
 from app.movies.title_keys import title_keys
-from bench.catalogues import dsn
+from bench.catalogues import dsn, without_inverted_indexes
 from tests.conftest import alembic
 
 BATCH = 20_000
@@ -42,17 +42,10 @@ async def fill(url: URL, films: Sequence[Film], size: int) -> None:
     """Migrate the database, and store the films, and others up to `size`; without votes, since the data has none."""
     await asyncio.to_thread(alembic, url, command.upgrade, "head")
     connection = await asyncpg.connect(dsn(url))
-    # To load into such an index takes several times as long as to make it of what is loaded.
-    inverted = await connection.fetch(
-        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND indexdef LIKE '% USING gin %'"
-    )
-    for index in inverted:
-        await connection.execute(f"DROP INDEX {index['indexname']}")
     rows = _rows(films, size)
-    while batch := list(islice(rows, BATCH)):
-        await connection.copy_records_to_table("movies", records=batch, columns=COLUMNS)
-    for index in inverted:
-        await connection.execute(index["indexdef"])
+    async with without_inverted_indexes(connection):
+        while batch := list(islice(rows, BATCH)):
+            await connection.copy_records_to_table("movies", records=batch, columns=COLUMNS)
     await connection.execute("VACUUM ANALYZE")
     await connection.close()
 

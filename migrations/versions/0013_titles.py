@@ -90,6 +90,16 @@ ORDER BY 1
 """
 
 
+def folded_title() -> sa.Column[str]:
+    """The column that both tables of titles have."""
+    return sa.Column(
+        "folded_title",
+        sa.Text(collation="C"),
+        nullable=False,
+        comment="The title for comparison: app.core.text.fold",
+    )
+
+
 def upgrade() -> None:
     """Go forward; to fill the tables takes a minute at a million movies."""
     op.execute(TITLE_WORDS)
@@ -102,12 +112,7 @@ def upgrade() -> None:
     op.create_table(
         "titles",
         sa.Column("movie_id", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "folded_title",
-            sa.Text(collation="C"),
-            nullable=False,
-            comment="The title for comparison: app.core.text.fold",
-        ),
+        folded_title(),
         sa.Column("is_main", sa.Boolean(), nullable=False, comment="False: the movie is called so elsewhere"),
         sa.Column("votes", sa.BigInteger(), comment="The movie's on IMDb"),
         sa.Column(
@@ -142,12 +147,7 @@ def downgrade() -> None:
     op.create_table(
         "alternative_titles",
         sa.Column("movie_id", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "folded_title",
-            sa.Text(collation="C"),
-            nullable=False,
-            comment="The title for comparison: app.core.text.fold",
-        ),
+        folded_title(),
         sa.Column("title", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["movie_id"], ["movies.id"], name=op.f("fk_alternative_titles_movie_id"), ondelete="CASCADE"
