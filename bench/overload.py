@@ -19,7 +19,7 @@ from app.core.database import Database
 from app.core.embedded_postgres import embedded_postgres
 from app.movies.sample import load_sample
 from bench.loads import Load, arriving, waiting
-from bench.report import write_section
+from bench.report import NONE, write_section
 from tests.conftest import SECRET_KEY, open_folder
 from tests.processes import movie_finder, running
 
@@ -66,7 +66,7 @@ def row(times: float, rounds: Sequence[Measured]) -> list[str]:
     shares = [measured.share for measured in rounds]
     return [
         f"{times:g} × best" if times else f"{CLIENTS} clients that wait",  # noqa: RUF001
-        f"{middle(lambda m: times * m.best):,.0f}" if times else "–",  # noqa: RUF001
+        f"{middle(lambda m: times * m.best):,.0f}" if times else NONE,
         f"{middle(lambda m: m.load.throughput):,.0f}",
         f"{median(shares):.0%} ({min(shares):.0%} to {max(shares):.0%})" if times else "100%",
         f"{middle(lambda m: (sum(m.load.refused.values()) + m.load.unsent) / m.load.seconds):,.0f}",

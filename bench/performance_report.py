@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pygal
 
-from bench.report import write_section
+from bench.report import NONE, write_section
 from bench.wrk import Measured, version
 
 PACKAGES = ("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "sqlalchemy", "asyncpg", "pydantic")
@@ -64,12 +64,12 @@ def report(file: Path, found: Mapping[int, Found], searches: Sequence[Sequence[s
     rows = []
     for path, last in found[largest].reads.items():
         first = found[smallest].reads.get(path)
-        growth = f"{last.p50 / first.p50 - 1:+.0%}" if first else "–"  # noqa: RUF001
+        growth = f"{last.p50 / first.p50 - 1:+.0%}" if first else NONE
         statements, size = found[largest].statements[path]
         rows.append(
             [
                 f"`{path}`",
-                *(at.reads[path].times if path in at.reads else "–" for at in found.values()),  # noqa: RUF001
+                *(at.reads[path].times if path in at.reads else NONE for at in found.values()),
                 growth,
                 str(statements),
                 f"{size:,}",

@@ -4,6 +4,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+# What stands in a table where there is nothing to say.
+NONE = "\u2013"
+
 
 def write_section(file: Path, name: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Put a table between the two comments of a file that carry `name`.

@@ -10,7 +10,6 @@ import os
 import re
 import sys
 import time
-import unicodedata
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from app.movies.matching import WantedTitle
 from app.movies.resolution import TitleResolver
 from app.upstream.omdb import Omdb
 from app.upstream.titles import parse_title
+from bench.titles import without_accents_of
 from tests.doubles.omdb import KEY, OmdbDouble
 
 ROOT = Path(__file__).parent.parent
@@ -46,8 +46,7 @@ def exact(title: str, year: int) -> tuple[str, int]:
 
 def without_accents(title: str, year: int) -> tuple[str, int]:
     """Every accent left out."""
-    letters = unicodedata.normalize("NFD", title)
-    return "".join(letter for letter in letters if not unicodedata.combining(letter)), year
+    return without_accents_of(title), year
 
 
 def without_subtitle(title: str, year: int) -> tuple[str, int]:

@@ -11,11 +11,9 @@ import random
 import string
 import sys
 import time
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from sqlalchemy import make_url
 
@@ -25,7 +23,8 @@ from app.core.text import fold
 from app.movies.schemas import MAX_FILTER_LENGTH, MovieQuery
 from app.movies.service import Catalogue
 from bench.report import write_section
-from bench.titles import Film, fill, real_films
+from bench.titles import Film, fill, real_films, without_accents_of
+from tests.conftest import open_folder
 
 MILLION = 1_000_000
 ASKED = 1_000
@@ -88,7 +87,7 @@ def another_article(title: str, _chance: random.Random) -> str:
 
 def without_accents(title: str, _chance: random.Random) -> str:
     """Every accent left out."""
-    return "".join(letter for letter in unicodedata.normalize("NFD", title) if not unicodedata.combining(letter))
+    return without_accents_of(title)
 
 
 def without_spaces(title: str, _chance: random.Random) -> str:
@@ -140,13 +139,11 @@ async def main(docs: Path) -> None:
     """Measure, and write the table."""
     films = real_films(Path(os.environ["REAL_DATA_DIR"]))
     rows = []
-    with TemporaryDirectory(prefix="movie-finder-bench-") as name:
-        os.chmod(name, 0o755)  # noqa: PTH101 - a root's server account must get in
-        with embedded_postgres(Path(name), durable=False) as url:
-            for size in (len(films), MILLION):
-                await _emptied(url)
-                await fill(make_url(url), films, size)
-                rows += await measured(url, films, size)
+    with open_folder() as folder, embedded_postgres(folder / "postgres", durable=False) as url:
+        for size in (len(films), MILLION):
+            await _emptied(url)
+            await fill(make_url(url), films, size)
+            rows += await measured(url, films, size)
     write_section(docs, "search", COLUMNS, rows)
 
 

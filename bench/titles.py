@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import random
+import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -30,6 +31,11 @@ class Film(NamedTuple):
 
     title: str
     year: int
+
+
+def without_accents_of(text: str) -> str:
+    """A text without its accents."""
+    return "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
 
 
 def real_films(folder: Path) -> list[Film]:

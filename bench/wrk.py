@@ -32,8 +32,9 @@ def wrk(url: str, seconds: float, connections: int, *, token: str = "", script: 
     told = subprocess.run([*run, url], capture_output=True, text=True, check=True).stdout
 
     def milliseconds(percentile: int) -> float:
-        number, unit = re.search(rf"{percentile}%\s+([\d.]+)(us|ms|s|m)", told).groups()  # type: ignore[union-attr]
-        return float(number) * MILLISECONDS[unit]
+        found = re.search(rf"{percentile}%\s+([\d.]+)(us|ms|s|m)", told)
+        assert found is not None, told
+        return float(found[1]) * MILLISECONDS[found[2]]
 
     throughput = re.search(r"Requests/sec:\s+([\d.]+)", told)
     assert throughput is not None, told

@@ -6,23 +6,23 @@ docs/reliability.md tells what is kept of the best throughput.
 """
 
 import re
-from random import getrandbits
 from typing import ClassVar
 
 from app.cli.connections import BoundedConnection
 from app.core import health, metrics_page
+from app.core.observability import new_id
 from app.core.overload import GATE, Gate, refusal
 
 # What has one of these needs more of an answer, or of a look, than is made beforehand.
 TOLD_MORE = ("origin", "x-request-id", "expect", "upgrade", "connection", "content-length", "transfer-encoding")
 EXEMPT = (health.LIVE, metrics_page.PATH)
-# One whole GET as most are, and nothing behind it. What is let through by this and no header of RFC 9110 would be a
-# bad request, which it is told when there is time.
+# One whole GET as most are, and nothing behind it. It need not know every bad request: one that it
+# takes for a good one is told of its number first.
 _PLAIN_READ = re.compile(
     rf"GET (?!(?:{'|'.join(map(re.escape, EXEMPT))})[ ?])/[!-~]* HTTP/1\.1\r\n"
     rf"(?:(?!(?i:{'|'.join(TOLD_MORE)}):)[!-9;-~]+:[\t -~\x80-\xff]*\r\n)+\r\n".encode("latin-1")
 )
-_ID = "0" * 32
+_ID = new_id()  # stands for that of a request
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -47,7 +47,7 @@ class Protocol(BoundedConnection):
             return
         self.gate.note_refusal()
         before, between, after = self._answer_with(self.server_state.default_headers)
-        told = b"%032x" % getrandbits(128)
+        told = new_id().encode()
         self.transport.write(b"".join((before, told, between, told, after)))
         self._has_sent()
         self._refused_at = self.loop.time()

@@ -27,9 +27,8 @@ SHUTDOWN_SECONDS = 20
 SILENCE_SECONDS = 60.0
 # But the parent waits no longer than this in one go: it has signals to heed, and a worker may have ended.
 PING_SECONDS = 0.5
-
-
-# With Python's own, one in twenty of a busy process's moments goes into looking for garbage among what is under way.
+# With Python's own, a process with a hundred requests under way spends a twentieth of its time looking for garbage
+# among them.
 GARBAGE_THRESHOLDS = 50_000, 20, 20
 
 

@@ -74,10 +74,15 @@ class _Formatter(structlog.stdlib.ProcessorFormatter):
         return str(line)
 
 
+def new_id() -> str:
+    """An id for a request: no secret, and so none of the system's random numbers."""
+    return f"{getrandbits(128):032x}"
+
+
 def give_id(scope: Scope) -> str:
     """The id of a request from now on: the client's own where that is a sane one."""
     sent = Headers(scope=scope).get("x-request-id", "")
-    request_id = sent if REQUEST_ID.fullmatch(sent) else f"{getrandbits(128):032x}"
+    request_id = sent if REQUEST_ID.fullmatch(sent) else new_id()
     scope["request_id"] = request_id
     return request_id
 

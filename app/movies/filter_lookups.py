@@ -65,7 +65,7 @@ def _genres() -> DriverStatement:
 
 
 def _years() -> DriverStatement:
-    """Of all years that there are, each the next in the index, those that match: a hundred take a millisecond."""
+    """Of all years that there are, each found as the next in the index, those that match."""
     first = select(func.min(Movie.year).label("year")).cte("years", recursive=True)
     following = select(func.min(Movie.year)).where(Movie.year > first.c.year).scalar_subquery()
     years = first.union_all(select(following).where(first.c.year.is_not(None)))

@@ -79,6 +79,14 @@ class MovieLists:
                 return rows, total
         return [], 0
 
+    async def best(self, search: str, most: int) -> Sequence[MovieRow]:
+        """The most relevant movies, found as by `find`, and not counted."""
+        filters = MovieFilters(search=search)
+        async for relevance in self._relevances(search):
+            if rows := await self._page(self._found(filters, relevance, None), relevance, most, 0):
+                return rows
+        return []
+
     async def count(self, filters: MovieFilters) -> int:
         """How many movies match; `search` is not looked at."""
         return await self._total(self._chosen(filters))

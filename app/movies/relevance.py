@@ -49,13 +49,12 @@ def exactly(search: str) -> Relevance | None:
     elsewhere; then those that begin so; then those of the same words in another order; then those with all words; then
     those with all of them as parts of words.
     """
-    pieces = list(dict.fromkeys(fold(search).split()))
-    if not pieces:  # nothing but accents
+    wanted = " ".join(fold(search).split())
+    if not wanted:  # nothing but accents
         return None
     title = MovieTitle.folded_title
-    wanted = " ".join(fold(search).split())
     given = words(wanted)
-    condition = and_(*(title.like(f"%{like_pattern(piece)}%") for piece in pieces))
+    condition = and_(*(title.like(f"%{like_pattern(piece)}%") for piece in dict.fromkeys(wanted.split(" "))))
     same = [wanted, *(f"{article} {wanted}" for article in ARTICLES)]
     article, _, bare = wanted.partition(" ")
     if article in ARTICLES and bare:
@@ -86,7 +85,7 @@ class Misspelt:
     """A search of which no title has every word.
 
     Attributes:
-        words: what is to be looked up: its words, and all of them as one.
+        words: what is to be looked up: its words, and all of them as one; nothing where nothing is forgiven.
     """
 
     def __init__(self, search: str) -> None:
@@ -95,9 +94,8 @@ class Misspelt:
         self._length = len(" ".join(folded.split()))
         self._given = [word for word in given if word not in ARTICLES] or given
         self._whole = joined(words(folded))
-        self.words = list(dict.fromkeys([*self._given, *([self._whole] if self._whole else [])]))
-        if len(given) > MOST_FORGIVEN_WORDS:
-            self.words = []
+        whole = [self._whole] if self._whole else []
+        self.words = list(dict.fromkeys(self._given + whole)) if len(given) <= MOST_FORGIVEN_WORDS else []
 
     def nearly(self, meant: Mapping[str, Meant], *, one_missing: bool) -> Relevance | None:
         """Titles with a word near each word of the search, or with the whole near the whole; the nearest come first.

@@ -130,7 +130,7 @@ def movie_values(facts: TitleFacts, refreshed_at: datetime | None) -> dict[str, 
 
 @lru_cache(2)
 def _upserting(*, only_unasked: bool) -> ReturningInsert[tuple[int]]:
-    """The statement that stores `movie_values`: made once, since that takes longer than to run it.
+    """The statement that stores `movie_values`: made and compiled once, for however many rows.
 
     It returns something so that SQLAlchemy makes one statement of many rows, and not one of each.
     """

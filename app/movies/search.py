@@ -13,7 +13,7 @@ from app.movies.answers import SearchAnswerRepository
 from app.movies.enrichment import Enrichment
 from app.movies.listing import MovieLists
 from app.movies.repository import MovieRepository, MovieRow
-from app.movies.schemas import Marks, MovieFilters
+from app.movies.schemas import Marks
 from app.upstream.errors import UpstreamError
 
 MOST_RESULTS = 10
@@ -112,7 +112,5 @@ class MovieSearch:
         await self._database.write(keep)
 
     async def _in_catalogue(self, words: str) -> Found:
-        filters = MovieFilters(search=words)
         async with self._database.reading() as session:
-            movies, _ = await MovieLists(session).find(filters, None, MOST_RESULTS, 0)
-        return Found(CATALOGUE, movies)
+            return Found(CATALOGUE, await MovieLists(session).best(words, MOST_RESULTS))
