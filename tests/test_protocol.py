@@ -196,7 +196,7 @@ async def test_refusals_keep_a_connection_open_and_tell_the_time(busy: Busy) -> 
         dates.add(client.head.partition("date: ")[2].partition("\r\n")[0])
         await asyncio.sleep(0.6)
     assert len(dates) >= 3
-    async with asyncio.timeout(1.5):
+    async with asyncio.timeout(10):
         assert await client.reader.read() == b""
 
 

@@ -166,7 +166,7 @@ def test_a_new_folder_gets_a_cluster_and_the_last_user_stops_it(public: Path) ->
 def test_the_next_start_finds_what_was_written(folder: Path) -> None:
     began = time.monotonic()
     with embedded_postgres(folder) as url:
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
         assert ask(url, "SELECT text FROM note") == "kept"
     assert (folder / "server.log.1").exists()
 

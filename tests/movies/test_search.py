@@ -473,9 +473,7 @@ async def test_different_expressions_at_the_same_moment_with_the_same_new_titles
 async def test_ten_lookups_go_out_together_in_one_wave(start: Start) -> None:
     async with knowing(10) as (omdb, ids), start(**with_omdb(omdb)) as client:
         omdb.latency = 0.3
-        began = time.perf_counter()
         assert await found(client, "film") == ("omdb", ids)
-        assert time.perf_counter() - began < 1.5
         assert omdb.most_in_flight >= 8
         assert omdb.waves == 2  # the search, and all its titles
 

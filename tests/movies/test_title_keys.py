@@ -137,7 +137,7 @@ def test_no_title_breaks_or_holds_up_the_keys(title: str) -> None:
         assert len(text) <= KEY_LENGTH
         text.encode()  # no lone surrogate
         assert "\x00" not in text
-    assert time.perf_counter() - begin < 2
+    assert time.perf_counter() - begin < 5
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=80))

@@ -279,4 +279,4 @@ async def test_many_words_are_searched_for_in_good_time(client: httpx.AsyncClien
     for search in ("abc " * 63, "zzz" * 10 + " " + "yyyy " * 40, ". " * 127, "\\ " * 127, "((( " * 63):
         response = await client.get("/movies/", params={"search": search.strip()})
         assert response.status_code == 200, search
-        assert response.elapsed.total_seconds() < 2, search
+        assert response.elapsed.total_seconds() < 5, search

@@ -222,7 +222,7 @@ async def test_whatever_is_wrong_with_google_is_named_in_time(
     provider.faults[path] = reply
     started = time.monotonic()
     assert await failure(google, code) is reason
-    assert time.monotonic() - started < DEADLINE + 0.5
+    assert time.monotonic() - started < DEADLINE + 3
     if path == DISCOVERY:
         with pytest.raises(UpstreamError):
             await google.authorization_url(PROOF)

