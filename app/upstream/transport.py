@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import aiohttp
 import httpx
 import pybreaker
 import structlog
@@ -17,7 +18,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from app.core.metrics import BREAKERS_OPEN, UPSTREAM_CALLS, UPSTREAM_RETRIES
 from app.upstream.calls import counted
-from app.upstream.connections import PooledConnections
+from app.upstream.connections import pooled_connections
 from app.upstream.errors import Reason, UpstreamError
 
 ATTEMPTS = 3
@@ -42,12 +43,10 @@ class SecretParameter(httpx.AsyncBaseTransport):
         self.inner = inner
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request` with the key."""
+        """Send `request`, which has no body, with the key."""
         url = request.url.copy_add_param(self.name, self.value)
         return await self.inner.handle_async_request(
-            httpx.Request(
-                request.method, url, headers=request.headers, stream=request.stream, extensions=request.extensions
-            )
+            httpx.Request(request.method, url, headers=request.headers, extensions=request.extensions)
         )
 
     async def aclose(self) -> None:
@@ -94,7 +93,7 @@ class Transport:
         self.service = service
         self.deadline = deadline
         self._base_url = base_url.rstrip("/")
-        connections = PooledConnections()
+        connections = pooled_connections()
         self._client = httpx.AsyncClient(
             headers={"accept": "application/json", "user-agent": "movie-finder", **(headers or {})},
             timeout=httpx.Timeout(deadline, connect=CONNECT_TIMEOUT_SECONDS),
@@ -152,13 +151,15 @@ class Transport:
         try:
             async with self._client.stream("GET", self._base_url + path, params=parameters) as response:
                 body = await self._read(response)
-        except httpx.TimeoutException:
-            raise UpstreamError(self.service, Reason.TIMEOUT) from None
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError):
-            raise UpstreamError(self.service, Reason.UNREACHABLE) from None
-        if response.status_code != httpx.codes.OK:
-            raise UpstreamError(self.service, _reason(response.status_code, body))
-        return self._parse(body)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, aiohttp.ClientError) as error:
+            # httpx-aiohttp calls every connection that breaks off a ConnectTimeout; aiohttp's own error tells.
+            reason = Reason.TIMEOUT if isinstance(error.__cause__, TimeoutError) else Reason.UNREACHABLE
+        else:
+            if response.status_code == httpx.codes.OK:
+                return self._parse(body)
+            reason = _reason(response.status_code, body)
+        # Not in the handler: aiohttp's errors know the address with the key, and this one would lead to them.
+        raise UpstreamError(self.service, reason)
 
     async def _read(self, response: httpx.Response) -> bytes:
         body = bytearray()

@@ -5,18 +5,19 @@ import asyncio
 import httpx
 import pytest
 
-from app.upstream.connections import CONNECTIONS_EACH, POOLS, PooledConnections
+from app.upstream.connections import MOST_CONNECTIONS, pooled_connections
 from tests.doubles.omdb import KEY, OmdbDouble
 from tests.doubles.server import Reply
 from tests.movies.conftest import title
 
-MOST = POOLS * CONNECTIONS_EACH
 ID = "tt9000001"
+# A call is at work between so many turns of the event loop, and then waits for its answer.
+MOMENTS = 40
 
 
 def opened() -> httpx.AsyncClient:
-    """A client that waits for long enough on any machine."""
-    return httpx.AsyncClient(transport=PooledConnections(), timeout=60)
+    """A client that waits for as long as the slowest machine needs."""
+    return httpx.AsyncClient(transport=pooled_connections(), timeout=60)
 
 
 async def ask(client: httpx.AsyncClient, url: str) -> int:
@@ -27,32 +28,59 @@ async def ask(client: httpx.AsyncClient, url: str) -> int:
 async def test_many_calls_at_once_have_so_many_connections_and_the_others_wait() -> None:
     async with OmdbDouble([title(ID)]) as omdb, opened() as client:
         omdb.latency = 0.2
-        answers = await asyncio.gather(*(ask(client, omdb.url) for _ in range(2 * MOST)))
-        assert answers == [200] * 2 * MOST
-        assert omdb.most_in_flight == MOST
+        answers = await asyncio.gather(*(ask(client, omdb.url) for _ in range(2 * MOST_CONNECTIONS)))
+        assert answers == [200] * 2 * MOST_CONNECTIONS
+        assert omdb.most_in_flight == MOST_CONNECTIONS
 
 
-async def test_calls_that_fail_or_are_given_up_leave_their_places() -> None:
+@pytest.mark.parametrize("reply", [Reply(drop=True), Reply(b"{", cut=True), Reply(hang=True)], ids=str)
+async def test_calls_that_fail_leave_their_places(reply: Reply) -> None:
     async with OmdbDouble([title(ID)]) as omdb, opened() as client:
-        for reply in (Reply(drop=True), Reply(b"{", cut=True), Reply(hang=True)):
-            omdb.always = reply
-            calls = [asyncio.create_task(ask(client, omdb.url)) for _ in range(MOST)]
-            await asyncio.wait(calls, timeout=0.5)
-            for call in calls:
-                call.cancel()
-            outcomes = await asyncio.gather(*calls, return_exceptions=True)
-            assert all(isinstance(outcome, BaseException) for outcome in outcomes)
-        while omdb.in_flight:  # noqa: ASYNC110 - until it has seen that they are gone
-            await asyncio.sleep(0.01)
-        omdb.forget()
-        omdb.always = None
-        omdb.latency = 0.2
+        omdb.always = reply
+        calls = [asyncio.create_task(ask(client, omdb.url)) for _ in range(MOST_CONNECTIONS)]
+        await omdb.asked(MOST_CONNECTIONS)
+        await asyncio.wait(calls, timeout=0.1)
+        await give_up(calls)
+        await find_every_place(client, omdb)
+
+
+async def test_calls_that_are_given_up_at_any_moment_leave_their_places() -> None:
+    async with OmdbDouble([title(ID)]) as omdb, opened() as client:
+        for used_before in (False, True):
+            for moment in range(MOMENTS):
+                omdb.always = Reply(hang=True)
+                calls = [asyncio.create_task(ask(client, omdb.url)) for _ in range(8)]
+                for _ in range(moment):
+                    await asyncio.sleep(0)
+                await give_up(calls)
+                if used_before:
+                    omdb.always = None
+                    assert await asyncio.gather(*(ask(client, omdb.url) for _ in range(8))) == [200] * 8
+        await find_every_place(client, omdb)
+
+
+async def give_up(calls: list[asyncio.Task[int]]) -> None:
+    """Cancel calls, none of which had an answer."""
+    for call in calls:
+        call.cancel()
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(outcome, BaseException) for outcome in outcomes)
+
+
+async def find_every_place(client: httpx.AsyncClient, omdb: OmdbDouble) -> None:
+    """Assert that as many calls may be under way at once as ever."""
+    while omdb.in_flight:  # noqa: ASYNC110 - until it has seen that they are gone
+        await asyncio.sleep(0.01)
+    omdb.forget()
+    omdb.always = None
+    with omdb.held():
+        calls = [asyncio.create_task(ask(client, omdb.url)) for _ in range(MOST_CONNECTIONS)]
         async with asyncio.timeout(60):
-            assert await asyncio.gather(*(ask(client, omdb.url) for _ in range(MOST))) == [200] * MOST
-        assert omdb.most_in_flight == MOST
+            await omdb.asked(MOST_CONNECTIONS)
+    assert await asyncio.gather(*calls) == [200] * MOST_CONNECTIONS
 
 
-@pytest.mark.parametrize("at_once", [1, CONNECTIONS_EACH])
+@pytest.mark.parametrize("at_once", [1, 8])
 async def test_few_calls_use_the_same_connections_again(at_once: int) -> None:
     async with OmdbDouble([title(ID)]) as omdb, opened() as client:
         for _ in range(10):

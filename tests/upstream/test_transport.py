@@ -101,21 +101,23 @@ async def test_a_server_error_is_tried_again_and_then_named(
 
 
 @pytest.mark.parametrize(
-    "broken",
+    ("broken", "times"),
     [
-        Reply(drop=True),
-        Reply(b'{"a": 1234567890}', cut=True),
-        Reply(raw=b"garbage\r\n\r\n"),
-        Reply(b"no gzip", headers={"content-encoding": "gzip"}),
+        # aiohttp asks again by itself where a connection ends before an answer begins (RFC 9110 section 9.2.2).
+        (Reply(drop=True), 2 * ATTEMPTS),
+        (Reply(b'{"a": 1234567890}', cut=True), ATTEMPTS),
+        (Reply(raw=b"garbage\r\n\r\n"), ATTEMPTS),
+        (Reply(raw=b"HTTP/1.1 200 X\r\nx: " + b"y" * 100_000), ATTEMPTS),
+        (Reply(b"no gzip", headers={"content-encoding": "gzip"}), ATTEMPTS),
     ],
-    ids=["closed at once", "closed within the body", "not http", "not compressed as said"],
+    ids=["closed at once", "closed within the body", "not http", "endless header", "not compressed as said"],
 )
 async def test_a_broken_connection_is_tried_again_and_then_named(
-    server: ScriptedServer, transport: Transport, broken: Reply
+    server: ScriptedServer, transport: Transport, broken: Reply, times: int
 ) -> None:
     server.script([broken])
     assert await reason(transport.get_json("/")) == Reason.UNREACHABLE
-    assert len(server.calls) == 3
+    assert len(server.calls) == times
 
 
 @pytest.mark.parametrize("bad", [Reply(drop=True), DOWN, Reply(b'{"a": 12345}', cut=True)], ids=["drop", "503", "cut"])
@@ -360,7 +362,7 @@ async def test_a_key_is_in_no_log_line_and_in_no_error(
             if isinstance(link, httpx.RequestError):
                 shown += [str(link.request.url), repr(link.request.headers)]
     await transport.close()
-    assert any(line.startswith("httpcore") for line in logged)  # or the test would see nothing at all
+    assert logged  # or the test would see nothing at all
     assert server.calls
     assert [line for line in [*shown, *logged] if KEY in line] == []
 
