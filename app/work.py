@@ -24,7 +24,7 @@ from app.imports.lookups import Lookups
 from app.imports.repository import ImportRepository
 from app.imports.service import IMPORT_TASK
 from app.imports.work import IMPORT_DEADLINE, IMPORT_PATIENCE, IMPORTS_AT_ONCE, ImportWork
-from app.movies.answers import SearchAnswerRepository
+from app.movies.answers import purge_search_answers
 from app.movies.enrichment import Enrichment, Freshness
 from app.movies.resolution import TitleResolver
 from app.settings import Settings
@@ -81,7 +81,7 @@ def known_jobs(settings: Settings, database: Database, upstream: UpstreamService
         async with database.transaction() as session:
             await purge_expired(session)
             await QuotaRepository(session).purge()
-            await SearchAnswerRepository(session).purge()
+            await purge_search_answers(session)
             await purge_leases(session)
         async with database.transaction() as session:
             await ImportRepository(session).purge()

@@ -132,7 +132,7 @@ class Database:
                 return await work(session)
 
     async def fetch(self, statement: DriverStatement, **values: object) -> list[asyncpg.Record]:
-        """The rows that a reading statement finds, in autocommit.
+        """The rows that a statement gives, which is a transaction by itself.
 
         Raises:
             DatabaseUnavailable: no connection could be had in time, or it broke.

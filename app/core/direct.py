@@ -5,7 +5,7 @@ that takes longer than a page of movies does by itself (docs/performance.md). Su
 alone, reads it with `read_query`, and is documented by the signature that it would have.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request, Response
@@ -45,9 +45,9 @@ def read_query(model: type[Model], request: Request) -> Model:
         raise RequestValidationError([{**fault, "loc": ("query", *fault["loc"])} for fault in faults]) from None
 
 
-def json_response(content: str) -> Response:
+def json_response(content: str, headers: Mapping[str, str] | None = None) -> Response:
     """An answer whose JSON is ready."""
-    return Response(content, media_type="application/json")
+    return Response(content, media_type="application/json", headers=headers)
 
 
 def documented_as(path: str, endpoint: Callable[..., object]) -> dict[str, Any]:

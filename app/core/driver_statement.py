@@ -1,4 +1,4 @@
-"""Statements for the few reads that are asked for most: made by SQLAlchemy, compiled once, and run on the driver.
+"""Statements for what is asked for most: made by SQLAlchemy, compiled once, and run on the driver.
 
 A session costs several times what such a read does itself: docs/performance.md has the figures.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
-from sqlalchemy import Select
+from sqlalchemy import Insert, Select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 _DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own is not typed
@@ -32,9 +32,9 @@ class DriverStatement:
     planned_anew: bool
 
     @classmethod
-    def of(cls, select: Select[*tuple[Any, ...]], *, planned_anew: bool = False) -> "DriverStatement":
-        """The statement that `select` is; its parameters are those that it names itself."""
-        compiled = select.compile(dialect=_DIALECT)
+    def of(cls, made: Select[*tuple[Any, ...]] | Insert, *, planned_anew: bool = False) -> "DriverStatement":
+        """The statement that SQLAlchemy has made; its parameters are those that it names itself."""
+        compiled = made.compile(dialect=_DIALECT)
         return cls(str(compiled), tuple(compiled.positiontup or ()), compiled.params, planned_anew)
 
     async def run(self, connection: asyncpg.Connection, values: Mapping[str, object]) -> list[asyncpg.Record]:

@@ -9,7 +9,7 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.database import Database
-from app.movies.repository import MovieRepository, MovieRow
+from app.movies.repository import KnownTitle, MovieRepository, known_titles
 from app.settings import Settings
 from app.upstream.errors import Reason, UpstreamError
 from app.upstream.titles import TitleFacts
@@ -34,10 +34,10 @@ class Freshness:
         """As the settings have it."""
         return cls(timedelta(days=settings.title_ttl_days), timedelta(hours=settings.unrated_title_ttl_hours))
 
-    def is_stale(self, movie: MovieRow) -> bool:
-        """Whether upstream should be asked for `movie` again."""
-        age = self.unrated if movie.imdb_rating is None else self.rated
-        return movie.refreshed_at is None or movie.refreshed_at < datetime.now(UTC) - age
+    def is_stale(self, title: KnownTitle) -> bool:
+        """Whether upstream should be asked for `title` again."""
+        age = self.rated if title.is_rated else self.unrated
+        return title.refreshed_at is None or title.refreshed_at < datetime.now(UTC) - age
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ class Titles:
     """Titles asked for by id.
 
     Attributes:
-        movies: those that could be had, in the order of the ids.
+        movie_ids: the stored movies, of those that could be had, in the order of the ids asked for.
         complete: False where a failure, not upstream's ignorance, left one out.
     """
 
-    movies: list[MovieRow]
+    movie_ids: list[int]
     complete: bool
 
 
@@ -86,27 +86,27 @@ class Enrichment:
         self._freshness = freshness
 
     async def titles(self, imdb_ids: Sequence[str]) -> Titles:
-        """The titles with these ids, complete, in this order.
+        """The titles with these ids, stored, in this order.
 
         The fresh ones come from the catalogue; the others are fetched side by side and stored. A stale one whose
         refresh fails is served as it is; a new one that cannot be had is left out.
         """
-        async with self._database.reading() as session:
-            stored = await MovieRepository(session).by_imdb_id(imdb_ids)
-        wanted = [i for i in imdb_ids if i not in stored or self._freshness.is_stale(stored[i])]
+        known = await known_titles(self._database, imdb_ids)
+        wanted = [i for i in imdb_ids if i not in known or self._freshness.is_stale(known[i])]
         answers = await self._ask(wanted)
+        stored = {imdb_id: title.id for imdb_id, title in known.items()}
         if answers.facts or any(i in stored for i in answers.unknown):
             stored |= await self._store(answers)
         # Upstream may know a title by another id than the one it was asked for.
         ids = [answers.facts[i].imdb_id if i in answers.facts else i for i in imdb_ids]
-        movies = [stored[i] for i in dict.fromkeys(ids) if i in stored]
-        return Titles(movies, complete=not any(i not in stored for i in answers.failures))
+        movie_ids = [stored[i] for i in dict.fromkeys(ids) if i in stored]
+        return Titles(movie_ids, complete=not any(i not in stored for i in answers.failures))
 
     async def fetch(self, imdb_ids: Sequence[str]) -> Fetched:
         """Titles straight from upstream, all asked for side by side, and stored."""
         answers = await self._ask(imdb_ids)
         stored = await self._store(answers) if answers.facts else {}
-        known = {i: stored[facts.imdb_id].id for i, facts in answers.facts.items() if facts.imdb_id in stored}
+        known = {i: stored[facts.imdb_id] for i, facts in answers.facts.items() if facts.imdb_id in stored}
         untried = sum(failure.reason is Reason.BREAKER_OPEN for failure in answers.failures.values())
         return Fetched(known, answers.failures, len(imdb_ids) - untried)
 
@@ -145,7 +145,7 @@ class Enrichment:
                     raise reply
         return answers
 
-    async def _store(self, answers: Answers) -> dict[str, MovieRow]:
+    async def _store(self, answers: Answers) -> dict[str, int]:
         # A title that upstream now has under another id counts as unknown under the one asked for.
         moved = [i for i, title in answers.facts.items() if title.imdb_id != i]
         return await store_fetched(self._database, answers.facts.values(), unknown=answers.unknown + moved)
@@ -153,8 +153,8 @@ class Enrichment:
 
 async def store_fetched(
     database: Database, titles: Collection[TitleFacts], *, unknown: Sequence[str] = ()
-) -> dict[str, MovieRow]:
-    """Store what upstream has just told, in one transaction; the movies of these titles by their IMDb id.
+) -> dict[str, int]:
+    """Store what upstream has just told, in one transaction; the ids of its movies by their IMDb id.
 
     Args:
         database: where to.
@@ -163,11 +163,10 @@ async def store_fetched(
     """
     now = datetime.now(UTC)
 
-    async def store(session: AsyncSession) -> dict[str, MovieRow]:
+    async def store(session: AsyncSession) -> dict[str, int]:
         movies = MovieRepository(session)
-        await movies.upsert(titles, refreshed_at=now)
         if unknown:
             await movies.touch(unknown, now)
-        return await movies.by_imdb_id([title.imdb_id for title in titles])
+        return await movies.upsert(titles, refreshed_at=now)
 
     return await database.write(store)

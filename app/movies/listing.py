@@ -79,12 +79,15 @@ class MovieLists:
                 return rows, total
         return [], 0
 
-    async def best(self, search: str, most: int) -> Sequence[MovieRow]:
-        """The most relevant movies, found as by `find`, and not counted."""
+    async def best(self, search: str, most: int) -> Sequence[int]:
+        """The ids of the most relevant movies, found as by `find`, and not counted."""
         filters = MovieFilters(search=search)
         async for relevance in self._relevances(search):
-            if rows := await self._page(self._found(filters, relevance, None), relevance, most, 0):
-                return rows
+            found = self._found(filters, relevance, None)
+            in_order = found.order_by(*_sorted(relevance, dict(found.selected_columns.items())))
+            ids: Sequence[int] = (await self._session.execute(in_order.limit(most))).scalars().all()
+            if ids:
+                return ids
         return []
 
     async def count(self, filters: MovieFilters) -> int:

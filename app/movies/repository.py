@@ -4,13 +4,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     Row,
     Select,
+    Text,
     and_,
+    bindparam,
     case,
     exists,
     func,
@@ -23,6 +26,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.dml import ReturningInsert
 
+from app.core.database import Database
+from app.core.driver_statement import DriverStatement
 from app.core.text import fold
 from app.movies.models import Genre, Like, Movie, MovieCounts, MovieGenre, WatchLater
 from app.movies.schemas import Marks
@@ -59,6 +64,33 @@ def _has(viewer: int | None, table: type[Like | WatchLater]) -> ColumnElement[bo
 def title_columns(title: str) -> dict[str, str | list[str]]:
     """A title, and what it is found by."""
     return {"title": title, "folded_title": fold(title)[:FOLDED_TITLE_LENGTH], "title_keys": title_keys(title)}
+
+
+class KnownTitle(NamedTuple):
+    """A stored title, as far as it takes to tell whether it should be asked for again.
+
+    Attributes:
+        id: the movie's.
+        is_rated: whether its rating is known.
+        refreshed_at: when upstream was asked for it; None where it never was.
+    """
+
+    id: int
+    is_rated: bool
+    refreshed_at: datetime | None
+
+
+async def known_titles(database: Database, imdb_ids: Sequence[str]) -> dict[str, KnownTitle]:
+    """Those of these titles that are stored."""
+    rows = await database.fetch(_known_titles(), imdb_ids=imdb_ids)
+    return {row["imdb_id"]: KnownTitle(row["id"], row["is_rated"], row["refreshed_at"]) for row in rows}
+
+
+@lru_cache(1)
+def _known_titles() -> DriverStatement:
+    is_rated = Movie.imdb_rating.is_not(None).label("is_rated")
+    known = select(Movie.id, Movie.imdb_id, is_rated, Movie.refreshed_at)
+    return DriverStatement.of(known.where(Movie.imdb_id == func.any(bindparam("imdb_ids", type_=ARRAY(Text)))))
 
 
 class MovieRepository:
@@ -100,8 +132,10 @@ class MovieRepository:
         oldest = select(Movie.imdb_id).where(is_stale).order_by(fetched.nulls_first(), Movie.id).limit(limit)
         return (await self._session.execute(oldest)).scalars().all()
 
-    async def upsert(self, titles: Iterable[TitleFacts], *, refreshed_at: datetime | None) -> None:
+    async def upsert(self, titles: Iterable[TitleFacts], *, refreshed_at: datetime | None) -> dict[str, int]:
         """Store titles in one statement. What is known is never overwritten by what is not.
+
+        Returns the ids of the movies that were written, by their IMDb id.
 
         Args:
             titles: what to store.
@@ -112,8 +146,10 @@ class MovieRepository:
             facts.imdb_id: movie_values(facts, refreshed_at)
             for facts in sorted(titles, key=lambda facts: facts.imdb_id)
         }
-        if rows:
-            await self._session.execute(_upserting(only_unasked=refreshed_at is None), list(rows.values()))
+        if not rows:
+            return {}
+        written = await self._session.execute(_upserting(only_unasked=refreshed_at is None), list(rows.values()))
+        return {row.imdb_id: row.id for row in written}
 
     async def touch(self, imdb_ids: Sequence[str], refreshed_at: datetime) -> None:
         """Note that upstream was asked for these titles and knew nothing new."""
@@ -129,11 +165,8 @@ def movie_values(facts: TitleFacts, refreshed_at: datetime | None) -> dict[str, 
 
 
 @lru_cache(2)
-def _upserting(*, only_unasked: bool) -> ReturningInsert[tuple[int]]:
-    """The statement that stores `movie_values`: made and compiled once, for however many rows.
-
-    It returns something so that SQLAlchemy makes one statement of many rows, and not one of each.
-    """
+def _upserting(*, only_unasked: bool) -> ReturningInsert[int, str]:
+    """The statement that stores `movie_values`: made and compiled once, for however many rows."""
     statement = insert(Movie)
     new = statement.excluded
     names = movie_values(TitleFacts(imdb_id="", title=""), None)
@@ -145,4 +178,4 @@ def _upserting(*, only_unasked: bool) -> ReturningInsert[tuple[int]]:
         index_elements=[Movie.imdb_id],
         set_=columns,
         where=Movie.refreshed_at.is_(None) if only_unasked else None,
-    ).returning(Movie.id)
+    ).returning(Movie.id, Movie.imdb_id)

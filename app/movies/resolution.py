@@ -11,7 +11,7 @@ from app.movies.candidates import stored_candidates
 from app.movies.enrichment import store_fetched
 from app.movies.lookup import Lookup, TitleFinder, look_up
 from app.movies.matching import WantedTitle, best_match
-from app.movies.repository import MovieRow
+from app.movies.repository import MovieRepository, MovieRow
 from app.upstream.errors import Reason
 
 
@@ -110,7 +110,11 @@ class TitleResolver:
     async def _store(self, lookups: Sequence[Lookup]) -> list[Resolution]:
         """Keep what upstream told; upstream's knowledge of one id twice is stored once."""
         facts = {lookup.facts.imdb_id: lookup.facts for lookup in lookups if lookup.facts}
-        movies = await store_fetched(self._database, facts.values()) if facts else {}
+        movies: dict[str, MovieRow] = {}
+        if facts:
+            await store_fetched(self._database, facts.values())
+            async with self._database.reading() as session:
+                movies = await MovieRepository(session).by_imdb_id(list(facts))
         return [
             Resolution(movies.get(lookup.facts.imdb_id) if lookup.facts else None, lookup.failure, calls=lookup.calls)
             for lookup in lookups

@@ -1,19 +1,15 @@
 """Search by title: an upstream provider finds ids, the catalogue and OMDb make films of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Protocol
-
-from sqlalchemy.ext.asyncio import AsyncSession
+from typing import NamedTuple, Protocol
 
 from app.core.database import Database
 from app.core.metrics import counter
 from app.core.single_flight import SingleFlight
-from app.movies.answers import SearchAnswerRepository
+from app.movies.answers import SearchAnswers
+from app.movies.documents import documents_of
 from app.movies.enrichment import Enrichment
 from app.movies.listing import MovieLists
-from app.movies.repository import MovieRepository, MovieRow
-from app.movies.schemas import Marks
 from app.upstream.errors import UpstreamError
 
 MOST_RESULTS = 10
@@ -32,19 +28,23 @@ class SearchProvider(Protocol):
         """The IMDb ids it finds, best first. Raises UpstreamError."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What a search found, and who found it.
 
     Attributes:
-        stored: whether it was found before, within a day.
-        marks: what the user who searches has to do with the movies; the search itself is shared.
+        movies: each as JSON.
     """
 
     source: str
-    movies: Sequence[MovieRow]
+    movies: list[str]
+
+
+class _Hits(NamedTuple):
+    """What a search found, for nobody in particular: the movies' ids; whether it was found before, within a day."""
+
+    source: str
+    movie_ids: Sequence[int]
     stored: bool = False
-    marks: Marks = field(default_factory=Marks)
 
 
 class MovieSearch:
@@ -60,9 +60,10 @@ class MovieSearch:
         self, database: Database, provider: SearchProvider | None = None, enrichment: Enrichment | None = None
     ) -> None:
         self._database = database
+        self._answers = SearchAnswers(database)
         self._provider = provider
         self._enrichment = enrichment
-        self._flights: SingleFlight[Found] = SingleFlight()
+        self._flights: SingleFlight[_Hits] = SingleFlight()
 
     async def search(self, expression: str, viewer: int | None) -> Found:
         """Up to ten films for `expression`, in the provider's order, as a user sees them.
@@ -70,47 +71,36 @@ class MovieSearch:
         A provider's answer is kept for a day. The same expression asked at the same moment goes upstream once. Where
         the provider fails, or none of its films can be had, the catalogue answers.
         """
-        found = await self._search(" ".join(expression.split()))
-        SEARCHES.labels(found.source, str(found.stored).lower()).inc()
-        if viewer is None or not found.movies:
-            return found
-        async with self._database.reading() as session:
-            marks = await MovieRepository(session).marks(viewer, [movie.id for movie in found.movies])
-        return replace(found, marks=marks)
+        hits = await self._search(" ".join(expression.split()))
+        SEARCHES.labels(hits.source, str(hits.stored).lower()).inc()
+        return Found(hits.source, await documents_of(self._database, hits.movie_ids, viewer) if hits.movie_ids else [])
 
     async def close(self) -> None:
         """Stop the searches under way."""
         await self._flights.close()
 
-    async def _search(self, words: str) -> Found:
+    async def _search(self, words: str) -> _Hits:
         provider, enrichment = self._provider, self._enrichment
         if provider is None or enrichment is None:
             return await self._in_catalogue(words)
         key = words.casefold()
-        async with self._database.reading() as session:
-            stored = await SearchAnswerRepository(session).get(provider.name, key)
+        stored = await self._answers.get(provider.name, key)
         if stored is not None:
-            return Found(provider.name, stored, stored=True)
+            return _Hits(provider.name, stored, stored=True)
         return await self._flights.run(key, lambda: self._upstream(provider, enrichment, words))
 
-    async def _upstream(self, provider: SearchProvider, enrichment: Enrichment, words: str) -> Found:
+    async def _upstream(self, provider: SearchProvider, enrichment: Enrichment, words: str) -> _Hits:
         try:
             imdb_ids = await provider.search(words)
         except UpstreamError:
             return await self._in_catalogue(words)
         titles = await enrichment.titles(imdb_ids[:MOST_RESULTS])
         if titles.complete:
-            await self._keep(provider.name, words.casefold(), [movie.id for movie in titles.movies])
-        elif not titles.movies:
+            await self._answers.put(provider.name, words.casefold(), titles.movie_ids)
+        elif not titles.movie_ids:
             return await self._in_catalogue(words)
-        return Found(provider.name, titles.movies)
+        return _Hits(provider.name, titles.movie_ids)
 
-    async def _keep(self, provider: str, key: str, movie_ids: Sequence[int]) -> None:
-        async def keep(session: AsyncSession) -> None:
-            await SearchAnswerRepository(session).put(provider, key, movie_ids)
-
-        await self._database.write(keep)
-
-    async def _in_catalogue(self, words: str) -> Found:
+    async def _in_catalogue(self, words: str) -> _Hits:
         async with self._database.reading() as session:
-            return Found(CATALOGUE, await MovieLists(session).best(words, MOST_RESULTS))
+            return _Hits(CATALOGUE, await MovieLists(session).best(words, MOST_RESULTS))

@@ -27,4 +27,12 @@ def pooled_connections() -> AiohttpTransport:
 
 def _open_session() -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(limit=MOST_CONNECTIONS, ssl=tls_context())
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), middlewares=[_once])
+
+
+async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Send a request once: aiohttp by itself would ask again, and each call of a service is counted against its key."""
+    try:
+        return await send(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError(str(error)) from error

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import httpx
@@ -38,13 +39,13 @@ class SecretParameter(httpx.AsyncBaseTransport):
     """Adds a key to the query string below the client, so that neither its log nor its exceptions ever see it."""
 
     def __init__(self, name: str, value: str, inner: httpx.AsyncBaseTransport) -> None:
-        self.name = name
-        self.value = value
         self.inner = inner
+        self._parameter = urlencode({name: value}).encode()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request`, which has no body, with the key."""
-        url = request.url.copy_add_param(self.name, self.value)
+        query = request.url.query
+        url = request.url.copy_with(query=query + b"&" + self._parameter if query else self._parameter)
         return await self.inner.handle_async_request(
             httpx.Request(request.method, url, headers=request.headers, extensions=request.extensions)
         )

@@ -50,14 +50,18 @@ async def test_yesterdays_searches_do_not_count(searcher: Searcher) -> None:
     assert Quota.told(await searcher.search()) == Quota(FREE_LIMIT, FREE_LIMIT - 1)
 
 
-async def test_of_fifty_at_once_exactly_as_many_are_asked_as_are_left(searcher: Searcher) -> None:
+async def test_of_fifty_at_once_exactly_as_many_are_asked_as_are_left(
+    searcher: Searcher, ai_url: URL, claude_double: ClaudeDouble, omdb_double: OmdbDouble
+) -> None:
     all_have_asked = asyncio.Event()
-    searcher.claude.replies = [Reply(whole(listed(ALIEN)).body, until=all_have_asked) for _ in range(50)]
-    searches = [asyncio.create_task(searcher.search()) for _ in range(50)]
-    first = asyncio.as_completed(searches, timeout=20)
-    assert [(await next(first)).status_code for _ in range(47)] == [429] * 47
-    all_have_asked.set()
-    assert [answer.status_code for answer in await asyncio.gather(*searches)].count(200) == 3
+    claude_double.replies = [Reply(whole(listed(ALIEN)).body, until=all_have_asked) for _ in range(50)]
+    async with opened(ai_url, **{**asking(claude_double, omdb_double), "ai_timeout_seconds": 60}) as service:
+        crowd = replace(searcher, person=replace(searcher.person, service=service))
+        searches = [asyncio.create_task(crowd.search()) for _ in range(50)]
+        first = asyncio.as_completed(searches, timeout=60)
+        assert [(await next(first)).status_code for _ in range(47)] == [429] * 47
+        all_have_asked.set()
+        assert [answer.status_code for answer in await asyncio.gather(*searches)].count(200) == 3
     assert len(searcher.claude.asked_for) == 3
     assert await searcher.used() == 3
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from app.core.database import Database
-from app.movies.enrichment import Enrichment, Freshness
+from app.movies.enrichment import Enrichment, Freshness, Titles
 from app.upstream.errors import Reason, UpstreamError
 from app.upstream.omdb import Omdb
 from tests.doubles.omdb import KEY, OmdbDouble
@@ -48,6 +48,11 @@ async def aged(enrichment: Enrichment, upstream: OmdbDouble, sql: Sql) -> list[s
 
 async def renewed(sql: Sql) -> set[str]:
     return {imdb_id for (imdb_id,) in await sql("SELECT imdb_id FROM movies WHERE title = 'Renewed'")}
+
+
+async def imdb_ids_of(sql: Sql, titles: Titles) -> list[str]:
+    imdb_ids = dict(await sql("SELECT id, imdb_id FROM movies"))
+    return [imdb_ids[movie_id] for movie_id in titles.movie_ids]
 
 
 async def just_asked(sql: Sql) -> set[str]:
@@ -147,29 +152,30 @@ async def test_a_refresh_passes_over_a_title_whose_payload_is_broken(
 
 
 async def test_a_stale_title_that_upstream_does_not_know_is_asked_for_once(
-    enrichment: Enrichment, upstream: OmdbDouble, aged: list[str]
+    enrichment: Enrichment, upstream: OmdbDouble, sql: Sql, aged: list[str]
 ) -> None:
     del upstream.titles[aged[0]]
     for _ in range(2):
-        assert [movie.imdb_id for movie in (await enrichment.titles([aged[0]])).movies] == [aged[0]]
+        titles = await enrichment.titles([aged[0]])
+        assert await imdb_ids_of(sql, titles) == [aged[0]]
     assert upstream.looked_up == [aged[0]]
 
 
 async def test_titles_come_in_the_order_of_the_ids_and_say_whether_a_failure_left_one_out(
-    enrichment: Enrichment, upstream: OmdbDouble
+    enrichment: Enrichment, upstream: OmdbDouble, sql: Sql
 ) -> None:
     asked = [IDS[4], IDS[1], "tt9999999", IDS[2]]
     upstream.replies[IDS[2]] = Reply(b"", 503)
     titles = await enrichment.titles(asked)
-    assert ([movie.imdb_id for movie in titles.movies], titles.complete) == ([IDS[4], IDS[1]], False)
+    assert (await imdb_ids_of(sql, titles), titles.complete) == ([IDS[4], IDS[1]], False)
     del upstream.replies[IDS[2]]
     titles = await enrichment.titles(asked)
-    assert ([movie.imdb_id for movie in titles.movies], titles.complete) == ([IDS[4], IDS[1], IDS[2]], True)
+    assert (await imdb_ids_of(sql, titles), titles.complete) == ([IDS[4], IDS[1], IDS[2]], True)
 
 
 async def test_no_ids_are_no_titles_and_no_calls(enrichment: Enrichment, upstream: OmdbDouble) -> None:
     titles = await enrichment.titles([])
-    assert (titles.movies, titles.complete, upstream.calls) == ([], True, [])
+    assert (titles.movie_ids, titles.complete, upstream.calls) == ([], True, [])
 
 
 class BrokenSource:
