@@ -25,6 +25,9 @@ async def connected(url: URL, *, autocommit: bool = True) -> AsyncIterator[Async
     await engine.dispose()
 
 
+OF_THIS_DATABASE = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+
+
 async def until_nothing(connection: AsyncConnection, count: str) -> None:
     """Waits until a query counts nothing."""
     async with asyncio.timeout(10):
@@ -49,9 +52,10 @@ async def test_within_five_seconds_a_slow_query_and_a_full_pool_are_told_of(empt
     ):
         await client.get("/movies/")
         await other.execute(text("LOCK TABLE movies IN ACCESS EXCLUSIVE MODE"))
-        searching = asyncio.ensure_future(client.post("/movies/search/", json={"expression": "inception"}))
-        slow = [ask(client, "/movies/"), ask(client, "/movies/1/"), searching]
-        await asyncio.sleep(0.1)  # they hold every connection now, and wait for the lock
+        slow = [ask(client, path) for path in ("/movies/", "/movies/1/", "/movies/?title=x")]
+        await until_nothing(
+            other, f"SELECT {len(slow)} - count(*) FROM pg_locks WHERE {OF_THIS_DATABASE} AND NOT granted"
+        )
         waiting = [ask(client, path) for path in ("/structures/", "/health/ready", "/movies/?search=x")]
         assert (await client.get("/health/live")).status_code == 200
         for request in waiting:

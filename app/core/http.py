@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 import structlog
@@ -46,6 +47,7 @@ class ForwardedHeaders:
         self.app = app
         self.trusted = trusted
         self.warned = False
+        self._trusts_peer = lru_cache(1_000)(self._is_trusted_peer)  # the same ones ask again and again
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -55,11 +57,11 @@ class ForwardedHeaders:
     def _apply(self, scope: Scope) -> None:
         headers = MutableHeaders(scope=scope)
         # A peer on a Unix socket has no address: it is on this machine.
-        peer = read_address(scope["client"][0] if scope.get("client") else "127.0.0.1")
-        if peer is None or not self._is_trusted(peer):
-            if "x-forwarded-for" in headers and not self.warned:
+        peer = scope["client"][0] if scope.get("client") else "127.0.0.1"
+        if not self._trusts_peer(peer):
+            if not self.warned and "x-forwarded-for" in headers:
                 self.warned = True
-                log.warning("X-Forwarded-For ignored: TRUSTED_PROXIES does not hold its sender", peer=str(peer))
+                log.warning("X-Forwarded-For ignored: TRUSTED_PROXIES does not hold its sender", peer=peer)
             return
         for hop in reversed(",".join(headers.getlist("x-forwarded-for")).split(",")):
             address = read_address(hop)
@@ -72,6 +74,10 @@ class ForwardedHeaders:
             scope["scheme"] = scheme
         if host := _last(headers, "x-forwarded-host"):
             headers["host"] = host
+
+    def _is_trusted_peer(self, peer: str) -> bool:
+        address = read_address(peer)
+        return address is not None and self._is_trusted(address)
 
     def _is_trusted(self, address: IPv4Address | IPv6Address) -> bool:
         return any(address in network for network in self.trusted)

@@ -155,6 +155,6 @@ def test_lines_below_the_level_and_an_http_clients_urls_are_not_written(
         structlog.stdlib.get_logger("ours").debug("detail")
         logging.getLogger("theirs").debug("detail")
         logging.getLogger("httpx").info("HTTP Request: GET https://example.com/?apikey=secret")
-        logging.getLogger("httpcore").info("https://example.com/?apikey=secret")
+        logging.getLogger("aiohttp.client").info("https://example.com/?apikey=secret")
 
     assert written(monkeypatch, capsys, write, terminal=False) == []
