@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 from sqlalchemy import delete
@@ -31,6 +32,8 @@ KEPT = {
     "followers of a collection": "SELECT collection_id, subscribers_count FROM collection_counts",
     "movies of a genre, or at all": "SELECT genre_id, sum(change) FROM movie_totals GROUP BY genre_id"
     " HAVING sum(change) <> 0",
+    "movies with a rating": "SELECT genre_id, imdb_rating, sum(change) FROM movie_rating_totals"
+    " GROUP BY genre_id, imdb_rating HAVING sum(change) <> 0",
 }
 ROWS = {
     "likes of a movie": "SELECT m.id, count(user_id) FROM movies m LEFT JOIN likes ON movie_id = m.id GROUP BY m.id",
@@ -42,6 +45,9 @@ ROWS = {
     " LEFT JOIN collection_subscriptions ON collection_id = c.id GROUP BY c.id",
     "movies of a genre, or at all": "SELECT NULL, count(*) FROM movies"
     " UNION ALL SELECT genre_id, count(*) FROM movie_genres GROUP BY genre_id",
+    "movies with a rating": "SELECT NULL, imdb_rating, count(*) FROM movies WHERE imdb_rating IS NOT NULL"
+    " GROUP BY imdb_rating UNION ALL SELECT genre_id, imdb_rating, count(*) FROM movies"
+    " JOIN movie_genres ON movie_id = id WHERE imdb_rating IS NOT NULL GROUP BY genre_id, imdb_rating",
 }
 
 
@@ -69,7 +75,8 @@ class Crowd:
         """A title becomes known, again or for the first time, with genres of any kind."""
         genres = self.random.sample(["Drama", "Comedy", "Crime", "War", "Western", "Noir"], self.random.randint(1, 4))
         number = self.random.randint(0, 2 * MOVIES)
-        facts = parse_title(title(f"tt{7_000_000 + number}", Genre=", ".join(genres)))
+        rating = self.random.choice(["N/A", "6.5", "7.0", "7.1"])
+        facts = parse_title(title(f"tt{7_000_000 + number}", Genre=", ".join(genres), imdbRating=rating))
         with suppress(WriteConflict):
             async with self.database.transaction() as session:
                 await MovieRepository(session).upsert([facts], refreshed_at=datetime.now(UTC))
@@ -120,6 +127,11 @@ async def crowd_at(client: httpx.AsyncClient, database: Database, sql: Sql) -> C
     return crowd
 
 
+def numbers(rows: Sequence[Sequence[Any]]) -> dict[tuple[Any, ...], int]:
+    """The last of each row by the others."""
+    return {tuple(row[:-1]): row[-1] for row in rows}
+
+
 async def test_every_kept_number_is_right_after_a_thousand_random_operations(
     start: Start, database: Database, sql: Sql
 ) -> None:
@@ -132,10 +144,25 @@ async def test_every_kept_number_is_right_after_a_thousand_random_operations(
 
         await asyncio.gather(*(keep_busy() for _ in range(AT_ONCE)))
     for what, kept in KEPT.items():
-        expected = dict(map(tuple, await sql(ROWS[what])))
-        assert dict(map(tuple, await sql(kept))) == expected, what
+        expected = numbers(await sql(ROWS[what]))
+        assert numbers(await sql(kept)) == expected, what
         assert sum(expected.values()) > 5, what
     assert crowd.statuses.total() > OPERATIONS // 2
     # A 503 is one that stood in another's way twice.
     assert set(crowd.statuses) <= {200, 201, 204, 401, 403, 404, 422, 503}, crowd.statuses
     assert crowd.statuses[503] < OPERATIONS // 100, crowd.statuses
+
+
+async def test_folding_changes_leaves_the_numbers_of_ratings_as_they_were(database: Database, sql: Sql) -> None:
+    for number in range(30):
+        facts = parse_title(title(f"tt{7_000_000 + number}", Genre="Drama, War", imdbRating=f"6.{number % 3}"))
+        async with database.transaction() as session:
+            await MovieRepository(session).upsert([facts], refreshed_at=None)
+    await sql("DELETE FROM movies WHERE imdb_rating = 6.2")
+    what = "movies with a rating"
+    before = numbers(await sql(KEPT[what]))
+    assert before == numbers(await sql(ROWS[what]))
+    await sql("SELECT movie_rating_totals_fold(1000000)")
+    assert numbers(await sql("SELECT genre_id, imdb_rating, change FROM movie_rating_totals")) == before
+    await sql("TRUNCATE movies CASCADE")
+    assert await sql("SELECT 1 FROM movie_rating_totals") == []

@@ -11,7 +11,10 @@ from app.core.database import driver_connection
 from app.imdb_datasets.models import ImdbImportBatch
 from app.imdb_datasets.titles import Title
 
-WRITTEN = ("movies", "movie_counts", "genres", "movie_genres", "movie_totals", "titles", "vocabulary")
+WRITTEN = (
+    *("movies", "movie_counts", "genres", "movie_genres", "movie_totals", "movie_rating_totals", "titles"),
+    "vocabulary",
+)
 # An import that nobody has gone on with for so long is forgotten.
 FORGOTTEN_AFTER = "30 days"
 SETTINGS = """

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 from sqlalchemy import (
+    CTE,
     BigInteger,
     ColumnElement,
     Select,
@@ -23,7 +24,7 @@ from app.core.database import Database
 from app.core.driver_statement import DriverStatement
 from app.core.ordering import order_by
 from app.movies.documents import completed, documents
-from app.movies.filter_lookups import LOOKED_UP, OF_GENRES, looked_up, total_of_all
+from app.movies.filter_lookups import LOOKED_UP, OF_GENRE, kept_total, looked_up, total_of_all
 from app.movies.listing import FILTERS, ORDERINGS, wanted
 from app.movies.models import Movie, MovieCounts, MovieGenre, MovieTitle
 from app.movies.schemas import DEFAULT_MOVIE_ORDERING, MovieQuery
@@ -144,14 +145,16 @@ def _movie(*, marked: bool) -> DriverStatement:
 
 @lru_cache(1_000)
 def _page(shape: Shape) -> DriverStatement:
-    chosen, key = _chosen(shape)
+    met = _met(shape) if shape.counted and _are_met_by_an_index(shape.filters) else None
+    chosen, key = _chosen(shape) if met is None else _chosen_of(met, shape)
     chosen = chosen.limit(literal_column(str(shape.limit)))
     if shape.skips:
         chosen = chosen.offset(bindparam("offset", type_=BigInteger))
     page = chosen.subquery("page")
     movies = documents(marked=shape.marked).join(page, page.c[0] == key)
     if shape.counted:
-        movies = movies.add_columns(_counted(shape.filters).label("total"))
+        total = _counted(shape.filters) if met is None else select(func.count()).select_from(met).scalar_subquery()
+        movies = movies.add_columns(total.label("total"))
     in_order = movies.order_by(*order_by(shape.ordering, ORDERINGS, tie=Movie.__table__.c.id))
     return DriverStatement.of(in_order, planned_anew=bool(shape.filters))
 
@@ -163,7 +166,7 @@ def _total(filters: tuple[str, ...]) -> DriverStatement:
 
 def _chosen(shape: Shape) -> tuple[Select[*tuple[Any, ...]], ColumnElement[Any]]:
     """The rows of a page, and the column of movies that they name them by: one that the order's index has."""
-    fields = {term.strip().removeprefix("-") for term in shape.ordering.split(",")}
+    fields = _fields(shape)
     movies, counts = Movie.__table__.c, MovieCounts.__table__.c
     tie = movies.id
     if fields == {"likes_count"} and not shape.filters:
@@ -176,7 +179,7 @@ def _chosen(shape: Shape) -> tuple[Select[*tuple[Any, ...]], ColumnElement[Any]]
         if "likes_count" in fields:
             chosen = chosen.join(MovieCounts, counts.movie_id == tie)
     if shape.gathered:
-        gathered = select(MovieGenre.movie_id).where(OF_GENRES).cte("gathered").prefix_with("MATERIALIZED")
+        gathered = select(MovieGenre.movie_id).where(OF_GENRE).cte("gathered").prefix_with("MATERIALIZED")
         chosen = chosen.join(gathered, gathered.c.movie_id == movies.id)
     else:
         chosen = chosen.where(*_conditions(shape.filters))
@@ -184,9 +187,38 @@ def _chosen(shape: Shape) -> tuple[Select[*tuple[Any, ...]], ColumnElement[Any]]
     return chosen.order_by(*in_order), movies.imdb_id if fields == {"imdb_id"} else movies.id
 
 
+def _are_met_by_an_index(filters: tuple[str, ...]) -> bool:
+    """Whether all movies that match are gone through once: to be counted, and for the page.
+
+    Where nothing but an index tells how many they are, it also tells which; for filters that leave most of all movies
+    the page is there sooner by the order's index.
+    """
+    return len(filters) > 1 and not {"title", "years"}.isdisjoint(filters)
+
+
+def _met(shape: Shape) -> CTE:
+    fields = _fields(shape)
+    met = select(Movie.id, *(ORDERINGS[field].label(field) for field in fields)).where(*_conditions(shape.filters))
+    if "likes_count" in fields:
+        met = met.join(MovieCounts, MovieCounts.movie_id == Movie.id)
+    return met.cte("met").prefix_with("MATERIALIZED")
+
+
+def _chosen_of(met: CTE, shape: Shape) -> tuple[Select[*tuple[Any, ...]], ColumnElement[Any]]:
+    in_order = order_by(shape.ordering, dict(met.c.items()), tie=met.c.id)
+    return select(met.c.id).order_by(*in_order), Movie.__table__.c.id
+
+
+def _fields(shape: Shape) -> set[str]:
+    return {term.strip().removeprefix("-") for term in shape.ordering.split(",")}
+
+
 def _counted(filters: tuple[str, ...]) -> ColumnElement[int]:
     if not filters:
         return total_of_all()
+    kept = kept_total(filters)
+    if kept is not None:
+        return kept
     if filters == ("title",):  # in the narrow table they are counted in half of the time
         matches = MovieTitle.is_main, MovieTitle.folded_title.like(bindparam("title"))
         return select(func.count()).select_from(MovieTitle).where(*matches).scalar_subquery()

@@ -1,20 +1,27 @@
 """Filters whose values are looked up first, so that the movies are found, and counted, by an index."""
 
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import asyncpg
-from sqlalchemy import BigInteger, ColumnElement, Integer, Text, bindparam, cast, exists, func, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, Table, Text, bindparam, cast, exists, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.core.database import Database
 from app.core.driver_statement import DriverStatement
-from app.movies.models import MOVIE_TOTALS, Genre, Movie, MovieGenre
+from app.movies.models import MOVIE_RATING_TOTALS, MOVIE_TOTALS, Genre, Movie, MovieGenre
 
-OF_GENRES = MovieGenre.genre_id == func.any(bindparam("genre_ids", type_=ARRAY(Integer)))
+OF_GENRE = MovieGenre.genre_id == bindparam("genre_id")
+_OF_GENRES = MovieGenre.genre_id == func.any(bindparam("genre_ids", type_=ARRAY(Integer)))
 # The conditions of what was looked up, by the name of its parameter.
 LOOKED_UP: dict[str, ColumnElement[bool]] = {
-    "genre_ids": exists().where(MovieGenre.movie_id == Movie.id, OF_GENRES),
+    "genre_id": exists().where(MovieGenre.movie_id == Movie.id, OF_GENRE),
+    "genre_ids": exists().where(MovieGenre.movie_id == Movie.id, _OF_GENRES),
     "years": Movie.year == func.any(bindparam("years", type_=ARRAY(Text))),
+}
+RATING_BOUNDS: dict[str, Callable[[ColumnElement[Any]], ColumnElement[bool]]] = {
+    "rating_min": lambda rating: rating >= bindparam("rating_min"),
+    "rating_max": lambda rating: rating <= bindparam("rating_max"),
 }
 
 
@@ -37,7 +44,10 @@ async def looked_up(database: Database, values: dict[str, Any]) -> LookedUp | No
         genres = await database.fetch(_GENRES, genres=found.pop("genres"))
         if not genres:
             return None
-        found["genre_ids"] = [genre["id"] for genre in genres]
+        if len(genres) == 1:
+            found["genre_id"] = genres[0]["id"]
+        else:
+            found["genre_ids"] = [genre["id"] for genre in genres]
     if "year" in found:
         years = await database.fetch(_YEARS, year=found.pop("year"))
         if not years:
@@ -48,17 +58,31 @@ async def looked_up(database: Database, values: dict[str, Any]) -> LookedUp | No
 
 def total_of_all() -> ColumnElement[int]:
     """How many movies there are."""
-    total = select(func.coalesce(func.sum(MOVIE_TOTALS.c.change), 0)).where(MOVIE_TOTALS.c.genre_id.is_(None))
+    return _sum(MOVIE_TOTALS, MOVIE_TOTALS.c.genre_id.is_(None))
+
+
+def kept_total(filters: Collection[str]) -> ColumnElement[int] | None:
+    """How many movies these filters leave, where the database keeps that: of one genre, or all, with some ratings."""
+    bounds = RATING_BOUNDS.keys() & filters
+    genre = {"genre_id"} & set(filters)
+    if not bounds or bounds | genre != set(filters):
+        return None
+    totals = MOVIE_RATING_TOTALS.c
+    of_genre = totals.genre_id == bindparam("genre_id") if genre else totals.genre_id.is_(None)
+    return _sum(MOVIE_RATING_TOTALS, of_genre, *(RATING_BOUNDS[name](totals.imdb_rating) for name in sorted(bounds)))
+
+
+def _sum(totals: Table, *conditions: ColumnElement[bool]) -> ColumnElement[int]:
+    total = select(func.coalesce(func.sum(totals.c.change), 0)).where(*conditions)
     return cast(total.scalar_subquery(), BigInteger)
 
 
 def _genres() -> DriverStatement:
-    change = MOVIE_TOTALS.c.change
-    of_genre = select(func.coalesce(func.sum(change), 0)).where(MOVIE_TOTALS.c.genre_id == Genre.id)
+    of_genre = MOVIE_TOTALS.c.genre_id == Genre.id
     return DriverStatement.of(
         select(
             Genre.id,
-            cast(of_genre.scalar_subquery(), BigInteger).label("total"),
+            _sum(MOVIE_TOTALS, of_genre).label("total"),
             total_of_all().label("total_of_all"),
         ).where(Genre.name.ilike(bindparam("genres")))
     )

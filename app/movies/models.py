@@ -237,6 +237,15 @@ MOVIE_TOTALS = Table(
     Column("genre_id", ForeignKey(Genre.id, ondelete="CASCADE"), comment="Null: of all movies"),
     Column("change", BigInteger, nullable=False),
 )
+# How many of these have which rating, kept in the same way.
+MOVIE_RATING_TOTALS = Table(
+    "movie_rating_totals",
+    Base.metadata,
+    Column("genre_id", Integer, comment="Null: of all movies"),
+    Column("imdb_rating", Numeric, nullable=False),
+    Column("change", BigInteger, nullable=False),
+    Index("ix_movie_rating_totals_genre_id", "genre_id", "imdb_rating"),
+)
 
 
 class SearchAnswer(Base):

@@ -123,9 +123,7 @@ async def plans(administrator: AsyncEngine, migrated: str) -> AsyncIterator[Plan
         async with engine.connect() as connection:
             await connection.execute(text(FILL))
             await connection.execute(text("UPDATE movie_counts SET likes_count = movie_id % 1000"))
-            await connection.execute(
-                text("VACUUM ANALYZE movies, movie_counts, genres, movie_genres, movie_totals, titles")
-            )
+            await connection.execute(text("VACUUM ANALYZE"))
             yield Plans(database, connection)
         await engine.dispose()
         await database.close()
@@ -180,6 +178,25 @@ async def test_a_total_of_all_or_of_a_genre_counts_no_movies(plans: Plans, genre
     found = await plans.of(genres=genre)
     aggregates = [node for plan in found for node in plan if node["Node Type"] == "Aggregate"]
     assert {below.get("Relation Name") for node in aggregates for below in nodes(node)} == {None, "movie_totals"}
+
+
+@pytest.mark.parametrize("genres", [None, "Genre 7"])
+@pytest.mark.parametrize("bounds", [{"rating_min": "5"}, {"rating_max": "5"}, {"rating_min": "3", "rating_max": "7.5"}])
+async def test_a_total_of_ratings_counts_no_movies(plans: Plans, genres: str | None, bounds: dict[str, str]) -> None:
+    query = bounds | ({"genres": genres} if genres else {})
+    page = (await plans.of(0, **query))[-1]
+    aggregates = [node for node in page if node["Node Type"] == "Aggregate"]
+    scanned = {below.get("Relation Name") for node in aggregates for below in nodes(node)}
+    assert scanned - {None} == {"movie_rating_totals"}
+
+
+@pytest.mark.parametrize("ordering", ["-created_at", "likes_count", "imdb_id,-year"])
+async def test_several_filters_are_gone_through_once_to_be_counted_and_for_the_page(
+    plans: Plans, ordering: str
+) -> None:
+    page = (await plans.of(title="c81", year="19", ordering=ordering))[-1]
+    conditions = [node.get("Filter", "") + node.get("Recheck Cond", "") for node in page]
+    assert len([condition for condition in conditions if "folded_title" in condition]) == 1
 
 
 async def test_substring_filters_read_trigram_indexes(plans: Plans) -> None:
