@@ -149,7 +149,9 @@ def _page(shape: Shape) -> DriverStatement:
     chosen, key = _chosen(shape) if met is None else _chosen_of(met, shape)
     chosen = chosen.limit(literal_column(str(shape.limit)))
     if shape.skips:
-        chosen = chosen.offset(bindparam("offset", type_=BigInteger))
+        # Selected, the offset is not known to the planner, and one plan is kept. To plan takes as long as all else, and
+        # as a parameter it is planned for anew: a plan for any offset seems to cost more than one for a small one.
+        chosen = chosen.offset(select(bindparam("offset", type_=BigInteger)).scalar_subquery())
     page = chosen.subquery("page")
     movies = documents(marked=shape.marked).join(page, page.c[0] == key)
     if shape.counted:
