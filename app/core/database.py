@@ -141,8 +141,7 @@ class Database:
         """
         await self._take_turn()
         try:
-            with named_pool_timeout():
-                pooled = await self._take_connection()
+            pooled = await self._take_connection()
             driver = cast("asyncpg.Connection", pooled.driver_connection)
             try:
                 self._watch.begin(statement.sql)
@@ -174,7 +173,8 @@ class Database:
         try:  # without a greenlet of SQLAlchemy's, which is a tenth of what a short answer costs
             return self.engine.pool.connect()
         except MissingGreenlet:  # none is open
-            return await self.engine.raw_connection()
+            with named_pool_timeout():
+                return await self.engine.raw_connection()
 
     async def _take_turn(self) -> None:
         if not self._turns.locked():

@@ -38,6 +38,9 @@ def configure_logging(level: str) -> None:
     final: list[Any] = (
         [structlog.dev.ConsoleRenderer()] if terminal else [structlog.processors.format_exc_info, _render_json]
     )
+    # What no line shows need not be found out for each.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging.logAsyncioTasks = False  # type: ignore[attr-defined]  # Python 3.11 does not ask for it
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter(shared, final))
     logging.basicConfig(level=level, handlers=[handler], force=True)
