@@ -45,7 +45,7 @@ def configure_logging(level: str) -> None:
     handler.setFormatter(_Formatter(shared, final))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # An HTTP client's own lines name whole URLs, query and all; Anthropic's show what people ask.
-    for client in ("httpx", "httpx2", "httpcore2", "aiohttp", "anthropic"):
+    for client in ("httpx", "httpcore", "httpx2", "httpcore2", "aiohttp", "anthropic"):
         logging.getLogger(client).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
