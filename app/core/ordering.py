@@ -23,6 +23,11 @@ def ordering_check(*allowed: str) -> Callable[[str], str]:
     return check
 
 
+def order_fields(ordering: str) -> set[str]:
+    """The fields of a checked `ordering`."""
+    return {term.strip().removeprefix("-") for term in ordering.split(",")}
+
+
 def order_by(
     ordering: str, columns: Mapping[str, ColumnElement[Any]], tie: ColumnElement[Any], *, backwards: bool = False
 ) -> Sequence[UnaryExpression[Any]]:

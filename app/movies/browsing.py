@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from app.core.database import Database
 from app.core.driver_statement import DriverStatement
-from app.core.ordering import order_by
+from app.core.ordering import order_by, order_fields
 from app.movies.documents import completed, documents
 from app.movies.filter_lookups import LOOKED_UP, OF_GENRE, kept_total, looked_up, total_of_all
 from app.movies.listing import FILTERS, ORDERINGS, wanted
@@ -168,7 +168,7 @@ def _total(filters: tuple[str, ...]) -> DriverStatement:
 
 def _chosen(shape: Shape) -> tuple[Select[*tuple[Any, ...]], ColumnElement[Any]]:
     """The rows of a page, and the column of movies that they name them by: one that the order's index has."""
-    fields = _fields(shape)
+    fields = order_fields(shape.ordering)
     movies, counts = Movie.__table__.c, MovieCounts.__table__.c
     tie = movies.id
     if fields == {"likes_count"} and not shape.filters:
@@ -199,7 +199,7 @@ def _are_met_by_an_index(filters: tuple[str, ...]) -> bool:
 
 
 def _met(shape: Shape) -> CTE:
-    fields = _fields(shape)
+    fields = order_fields(shape.ordering)
     met = select(Movie.id, *(ORDERINGS[field].label(field) for field in fields)).where(*_conditions(shape.filters))
     if "likes_count" in fields:
         met = met.join(MovieCounts, MovieCounts.movie_id == Movie.id)
@@ -209,10 +209,6 @@ def _met(shape: Shape) -> CTE:
 def _chosen_of(met: CTE, shape: Shape) -> tuple[Select[*tuple[Any, ...]], ColumnElement[Any]]:
     in_order = order_by(shape.ordering, dict(met.c.items()), tie=met.c.id)
     return select(met.c.id).order_by(*in_order), Movie.__table__.c.id
-
-
-def _fields(shape: Shape) -> set[str]:
-    return {term.strip().removeprefix("-") for term in shape.ordering.split(",")}
 
 
 def _counted(filters: tuple[str, ...]) -> ColumnElement[int]:

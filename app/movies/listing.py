@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, FromClause, Select, exists, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.ordering import order_by
+from app.core.ordering import order_by, order_fields
 from app.core.text import fold, like_pattern
 from app.movies.models import Genre, Movie, MovieCounts, MovieGenre, MovieTitle
 from app.movies.relevance import Misspelt, Relevance, exactly
@@ -72,11 +72,10 @@ class MovieLists:
             return (await self.page(filters, ordering, limit, offset) if offset < total else []), total
         async for relevance in self._relevances(filters.search):
             found = self._found(filters, relevance, ordering)
-            rows = await self._page(found, ordering or relevance, limit, offset)
-            if 0 < len(rows) < limit:  # it is the last page
-                return rows, offset + len(rows)
-            if (rows or offset) and (total := await self._total(found)):
-                return rows, total
+            if rows := await self._page_of_found(found, ordering or relevance, limit, offset):
+                return rows, rows[0].total
+            if offset and (total := await self._total(found)):
+                return [], total
         return [], 0
 
     async def best(self, search: str, most: int) -> Sequence[int]:
@@ -141,17 +140,38 @@ class MovieLists:
             .where(self._entries.where)
         )
 
-    async def _page(self, chosen: Select[Any], order: str | Relevance, limit: int, offset: int) -> Sequence[MovieRow]:
+    async def _page(self, chosen: Select[Any], order: str, limit: int, offset: int) -> Sequence[MovieRow]:
         # The page is chosen first, by an index where the order has one, and joined afterwards.
-        if isinstance(order, str) and "likes_count" in order:
+        if "likes_count" in order:
             chosen = chosen.join(MovieCounts, MovieCounts.movie_id == Movie.id)
         own = self._entries.columns if self._entries else {}
-        chosen = chosen.order_by(*_sorted(order, {**dict(chosen.selected_columns.items()), **own}))
+        columns = {**ORDERINGS, "id": Movie.__table__.c.id}
+        chosen = chosen.order_by(*_sorted(order, {**own, **columns}))
         page = chosen.limit(limit).offset(offset).subquery("page")
         movies = movie_rows(self._viewer).join(page, page.c.id == Movie.id)
         movies = movies.add_columns(*(column for column in page.c if column.name != "id"))
-        in_order = movies.order_by(*_sorted(order, dict(page.c.items())))
+        in_order = movies.order_by(*_sorted(order, {**dict(page.c.items()), **columns}))
         rows: Sequence[MovieRow] = (await self._session.execute(in_order)).all()
+        return rows
+
+    async def _page_of_found(
+        self, found: Select[Any], order: str | Relevance, limit: int, offset: int
+    ) -> Sequence[MovieRow]:
+        """A page, each row with the total: what is found is gone through once, to be counted and for the page."""
+        fields = order_fields(order) & ORDERINGS.keys() if isinstance(order, str) else set()
+        if "likes_count" in fields:
+            found = found.join(MovieCounts, MovieCounts.movie_id == Movie.id)
+        found = found.add_columns(*(ORDERINGS[field].label(f"by_{field}") for field in fields))
+        met = found.cte("met").prefix_with("MATERIALIZED")
+        total = select(func.count()).select_from(met).scalar_subquery().label("total")
+
+        def in_order(columns: Columns) -> Sequence[ColumnElement[Any]]:
+            return _sorted(order, {**columns, **{field: columns[f"by_{field}"] for field in fields}})
+
+        page = select(met, total).order_by(*in_order(dict(met.c.items()))).limit(limit).offset(offset).subquery("page")
+        movies = movie_rows(self._viewer).join(page, page.c.id == Movie.id)
+        movies = movies.add_columns(*(column for column in page.c if column.name != "id"))
+        rows: Sequence[MovieRow] = (await self._session.execute(movies.order_by(*in_order(dict(page.c.items()))))).all()
         return rows
 
     async def _total(self, chosen: Select[Any]) -> int:
@@ -162,7 +182,7 @@ class MovieLists:
 
 def _sorted(order: str | Relevance, columns: Columns) -> Sequence[ColumnElement[Any]]:
     if isinstance(order, str):
-        return order_by(order, {**columns, **ORDERINGS}, tie=Movie.__table__.c.id)
+        return order_by(order, columns, tie=columns["id"])
     by_votes, by_length = columns["votes"].desc().nulls_last(), columns["off_length"]
     rest = [by_length, by_votes] if order.by_length else [by_votes, by_length]
     return [columns["place"], *rest, columns["id"]]
