@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -54,6 +55,7 @@ class LoopbackServer:
         left: how many clients went away while they were kept waiting.
         accepted: how many connections there were.
         latency: seconds before every answer.
+        tls: what it serves with; None for plain HTTP. To be set before it starts.
     """
 
     def __init__(self) -> None:
@@ -64,6 +66,7 @@ class LoopbackServer:
         self.left = 0
         self.accepted = 0
         self.latency = 0.0
+        self.tls: ssl.SSLContext | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._arrival = asyncio.Event()
         self._open = asyncio.Event()
@@ -100,9 +103,9 @@ class LoopbackServer:
         raise NotImplementedError
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}"
         return self
 
     async def __aexit__(

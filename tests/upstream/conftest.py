@@ -9,7 +9,7 @@ import pytest
 from app.upstream.errors import Reason, UpstreamError
 from tests.doubles.server import Reply, ScriptedServer
 
-CLIENTS = ("httpx", "httpcore", "httpx2", "httpcore2", "anthropic")
+CLIENTS = ("httpx", "httpcore", "httpx2", "httpcore2", "aiohttp.client", "anthropic")
 
 
 @pytest.fixture

@@ -1,14 +1,19 @@
 """Connections to one service: how many there are at most, and that each call leaves its place."""
 
 import asyncio
+from pathlib import Path
 
 import httpx
 import pytest
 
-from app.upstream.connections import MOST_CONNECTIONS, pooled_connections
+from app.upstream.connections import MOST_CONNECTIONS, pooled_connections, tls_context
+from app.upstream.errors import Reason
+from app.upstream.omdb import Omdb
 from tests.doubles.omdb import KEY, OmdbDouble
 from tests.doubles.server import Reply
+from tests.doubles.smtp import Certificate
 from tests.movies.conftest import title
+from tests.upstream.conftest import reason
 
 ID = "tt9000001"
 # A call is at work between so many turns of the event loop, and then waits for its answer.
@@ -78,6 +83,29 @@ async def find_every_place(client: httpx.AsyncClient, omdb: OmdbDouble) -> None:
         async with asyncio.timeout(60):
             await omdb.asked(MOST_CONNECTIONS)
     assert await asyncio.gather(*calls) == [200] * MOST_CONNECTIONS
+
+
+async def test_https_is_spoken_with_whom_is_trusted_and_with_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    certificate = Certificate.made(tmp_path)
+    omdb = OmdbDouble([title(ID)])
+    omdb.tls = certificate.serving()
+    async with omdb:
+        client = Omdb(omdb.url, KEY, deadline=10)
+        assert await reason(client.title(ID)) == Reason.UNREACHABLE
+        assert omdb.calls == []
+        await client.close()
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.file))
+        tls_context.cache_clear()
+        try:
+            client = Omdb(omdb.url, KEY, deadline=10)
+        finally:
+            tls_context.cache_clear()
+        facts = await client.title(ID)
+        assert facts is not None
+        assert facts.imdb_id == ID
+        await client.close()
 
 
 @pytest.mark.parametrize("at_once", [1, 8])
