@@ -122,8 +122,9 @@ def test_what_is_issued_is_read_back_and_holds_by_the_standard_alone(login: Logi
 GOOD = ISSUER.access(Login(user_id=1, session_version=1))
 
 
+# Of the last character two bits stand for nothing (RFC 4648 section 3.5): others in its place are the same token.
 @settings(deadline=None, max_examples=100)
-@given(st.integers(0, len(GOOD) - 1), st.characters(codec="ascii"))
+@given(st.integers(0, len(GOOD) - 2), st.characters(codec="ascii"))
 def test_a_token_with_another_character_is_another_token(place: int, character: str) -> None:
     changed = GOOD[:place] + character + GOOD[place + 1 :]
     if changed != GOOD:

@@ -213,10 +213,14 @@ async def test_orderings_can_be_combined(client: httpx.AsyncClient, ordering: st
     assert imdb_ids(spaced) == imdb_ids(movies)
 
 
-async def test_an_ordering_holds_for_what_a_filter_leaves(client: httpx.AsyncClient) -> None:
-    movies = await listed(client, 7, genres="drama", search="the", ordering="-year,title")
-    assert set(imdb_ids(movies)) == matching(lambda film: "Drama" in film.genres and "the" in film.folded)
-    check_order(movies, "-year,title")
+@pytest.mark.parametrize("ordering", ["-year,title", "likes_count,-imdb_id", "genre,created_at,-imdb_rating", "title"])
+async def test_an_ordering_holds_for_what_filters_leave(client: httpx.AsyncClient, ordering: str) -> None:
+    searched = await listed(client, 7, genres="drama", search="the", ordering=ordering)
+    assert set(imdb_ids(searched)) == matching(lambda film: "Drama" in film.genres and "the" in film.folded)
+    check_order(searched, ordering)
+    filtered = await listed(client, 5, title="the", genres="drama", rating_min="7", ordering=ordering)
+    assert set(imdb_ids(filtered)) < set(imdb_ids(searched))
+    check_order(filtered, ordering)
 
 
 async def test_the_sample_has_unknown_values_to_order() -> None:
