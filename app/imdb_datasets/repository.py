@@ -34,14 +34,17 @@ CREATE TEMPORARY TABLE staged_titles (
     actors text[], folded_other_titles text[]
 ) ON COMMIT DROP
 """
-# Only what is not there: for a row that is, PostgreSQL would compute its words before it sees that.
+# Only what is not there: for a row that is, PostgreSQL would compute its words before it sees that. It is looked for
+# among the batch's neighbours alone, or PostgreSQL might go through all movies to find a few thousand.
 ADD = """
 INSERT INTO movies (imdb_id, title, folded_title, title_keys, year, type, runtime, imdb_rating, imdb_votes, genres,
     directors, writers, actors)
 SELECT imdb_id, title, folded_title, title_keys, year, type, runtime, imdb_rating, imdb_votes, genres,
     directors, writers, actors
 FROM staged_titles AS staged
-WHERE NOT EXISTS (SELECT FROM movies WHERE movies.imdb_id = staged.imdb_id)
+WHERE NOT EXISTS (
+    SELECT FROM movies WHERE movies.imdb_id = staged.imdb_id AND movies.imdb_id BETWEEN :first AND :last
+)
 ORDER BY imdb_id ON CONFLICT (imdb_id) DO NOTHING
 """
 _TITLE = ("title", "folded_title", "title_keys")
@@ -122,7 +125,8 @@ class ImdbImportRepository:
         driver = await driver_connection(await self._session.connection())
         await driver.execute(SETTINGS)
         await driver.copy_records_to_table("staged_titles", records=titles, columns=Title._fields)
-        added = await self._rows(text(ADD))
+        ids = [title.imdb_id for title in titles]
+        added = await self._rows(text(ADD).bindparams(first=min(ids, default=""), last=max(ids, default="")))
         # What was just added need not be compared with itself.
         changed = await self._rows(text(CHANGE)) if added < len(titles) else 0
         await self._session.execute(text(ADD_OTHER_TITLES))

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -14,6 +15,7 @@ from sqlalchemy.pool import NullPool
 from app.core import schema
 from app.core.database import Database
 from app.core.database_errors import WriteConflict
+from app.core.embedded_postgres import find_postgres_binaries
 from app.core.job_queue import QueueConnection, queue_queries
 from app.movies.title_keys import title_keys
 from app.movies.trigrams import TRIGRAM_INDEXES, create_trigram_indexes
@@ -75,6 +77,28 @@ async def test_titles_that_are_stored_get_their_keys_and_keep_their_genres(admin
         assert [keys for _, keys in rows] == [title_keys(title) for title, _ in rows]
         assert enabled == b"O"
         assert await value(url, "SELECT count(*) FROM movie_genres") == 1_001
+
+
+async def test_a_backup_can_be_restored(administrator: AsyncEngine, sample_url: URL, tmp_path: Path) -> None:
+    # With the search path empty, as pg_dump has it: what is generated is computed while the rows are read in.
+    programs = find_postgres_binaries() or Path()
+
+    def dsn(url: URL) -> str:
+        return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+    async with new_database(administrator) as restored:
+        for program, *arguments in (
+            ("pg_dump", "--format=custom", f"--file={tmp_path}/backup", dsn(sample_url)),
+            ("pg_restore", "--exit-on-error", "--no-owner", "--dbname", dsn(restored), f"{tmp_path}/backup"),
+        ):
+            process = await asyncio.create_subprocess_exec(programs / program, *arguments)
+            assert await process.wait() == 0, program
+        for table in ("movies", "titles", "movie_counts", "movie_genres"):
+            rows = f"SELECT string_agg(row::text, ';' ORDER BY row::text) FROM {table} AS row"
+            found = await value(restored, rows)
+            assert found is not None, table
+            assert found == await value(sample_url, rows), table
+        await asyncio.to_thread(alembic, restored, command.check)
 
 
 async def test_models_and_migrations_agree(empty_url: URL) -> None:
