@@ -17,6 +17,7 @@ from sqlalchemy import make_url
 
 from app.core.database import Database
 from app.core.embedded_postgres import embedded_postgres
+from app.core.overload import CALM_SECONDS
 from app.movies.sample import load_sample
 from bench.loads import Load, arriving, waiting
 from bench.report import NONE, write_section
@@ -48,6 +49,7 @@ async def measure(url: str) -> dict[float, list[Measured]]:
     found: dict[float, list[Measured]] = {times: [] for times in (WAITING, *TIMES)}
     for _ in range(ROUNDS):
         for times in TIMES:
+            await asyncio.sleep(2 * CALM_SECONDS)  # nothing is left of the load before
             best = await waiting(url, CLIENTS, SECONDS)
             load = await arriving(url, times * best.throughput, SECONDS)
             found[WAITING].append(Measured(best, best.throughput))

@@ -45,7 +45,7 @@ class Protocol(BoundedConnection):
         if len(self.tasks) - self.gate.others.under_way < self.gate.reads.most or not self._is_plain_read(data):
             super().data_received(data)
             return
-        self.gate.note_refusal()
+        self.gate.note_refusal(self.gate.reads)
         before, between, after = self._answer_with(self.server_state.default_headers)
         told = new_id().encode()
         self.transport.write(b"".join((before, told, between, told, after)))

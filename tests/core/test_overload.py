@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from app.core.overload import MOST_READS, Gate, Overload, refuse
+from app.core.overload import CALM_SECONDS, MOST_READS, MOST_READS_IN_OVERLOAD, Gate, Overload, refuse
 from tests.conftest import Start
 from tests.log_lines import log_lines
 from tests.metrics_text import metric
@@ -59,6 +59,25 @@ async def test_what_is_too_much_is_refused_at_once_and_the_others_are_answered(
     slow.go.set()
     assert [answer.status_code for answer in await asyncio.gather(*served)] == [200] * 3
     assert (await client.get("/")).status_code == 200
+
+
+async def test_from_a_refusal_until_none_is_needed_fewer_are_taken(slow: Slow) -> None:
+    app = Overload(slow, refusal=refuse, exempt=[], gate=Gate())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+
+        async def served_at_once(number: int) -> int:
+            slow.go.clear()
+            slow.entered, asked = 0, [asyncio.create_task(client.get("/")) for _ in range(number)]
+            while slow.entered + sum(request.done() for request in asked) < number:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            slow.go.set()
+            return Counter(answer.status_code for answer in await asyncio.gather(*asked))[200]
+
+        assert await served_at_once(MOST_READS) == MOST_READS
+        assert await served_at_once(MOST_READS + 1) == MOST_READS
+        assert await served_at_once(MOST_READS) == MOST_READS_IN_OVERLOAD
+        await asyncio.sleep(1.1 * CALM_SECONDS)
+        assert await served_at_once(MOST_READS) == MOST_READS
 
 
 async def test_reads_go_on_while_all_else_waits(client: httpx.AsyncClient, slow: Slow) -> None:
