@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -173,6 +174,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--keep", type=Path, help="a folder for the databases, to be used again")
     asked = parser.parse_args()
+    if shutil.which("wrk") is None:  # before minutes are spent on databases
+        parser.error("wrk is not installed (Debian's package of that name)")
     sizes = [int(size) for size in asked.sizes.split(",")]
     with (
         open_folder() as own,
