@@ -28,7 +28,7 @@ SILENCE_SECONDS = 60.0
 # But the parent waits no longer than this in one go: it has signals to heed, and a worker may have ended.
 PING_SECONDS = 0.5
 # With Python's own, a process with a hundred requests under way spends a twentieth of its time looking for garbage
-# among them. With five times as many, what has come together takes 20 to 70 ms, in which nobody is answered.
+# among them. With 50,000, what has come together takes 20 to 70 ms, in which nobody is answered.
 GARBAGE_THRESHOLDS = 10_000, 20, 20
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 
 import httpx
 import pytest
@@ -43,8 +44,9 @@ def client(slow: Slow) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
 
-async def entered(slow: Slow, number: int) -> None:
-    while slow.entered < number:  # noqa: ASYNC110
+async def entered(slow: Slow, number: int, asked: Sequence[asyncio.Task[httpx.Response]] = ()) -> None:
+    """Wait until so many are under way, those included of the ones asked for that were refused."""
+    while slow.entered + sum(request.done() for request in asked) < number:  # noqa: ASYNC110
         await asyncio.sleep(0)
 
 
@@ -68,8 +70,7 @@ async def test_from_a_refusal_until_none_is_needed_fewer_are_taken(slow: Slow) -
         async def served_at_once(number: int) -> int:
             slow.go.clear()
             slow.entered, asked = 0, [asyncio.create_task(client.get("/")) for _ in range(number)]
-            while slow.entered + sum(request.done() for request in asked) < number:  # noqa: ASYNC110
-                await asyncio.sleep(0)
+            await entered(slow, number, asked)
             slow.go.set()
             return Counter(answer.status_code for answer in await asyncio.gather(*asked))[200]
 
